@@ -1,0 +1,191 @@
+"""Task state and asset state (Airflow's AIP-103) for any web application or orchestrator, as one ASGI app.
+
+Each name is imported when it is first used, so that a part of the package costs what it needs, no more.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from statemount.auth import JWKS, DefaultAuthorizer, HostAuth, JWTAuth
+    from statemount.directory.claims import ClaimsDirectory
+    from statemount.directory.memory import MemoryDirectory
+    from statemount.directory.open import OpenDirectory
+    from statemount.errors import (
+        AssetNotFoundError,
+        AuthenticationError,
+        ConfigurationError,
+        ConflictError,
+        ForbiddenError,
+        InvalidInputError,
+        InvalidTokenError,
+        KeyNotFoundError,
+        LockedError,
+        NotFoundError,
+        OverloadedError,
+        Problem,
+        SchemaError,
+        ScopeFullError,
+        StateMountError,
+        TaskInstanceNotFoundError,
+        TooLargeError,
+        UnavailableError,
+        WriteOutcomeUnknownError,
+    )
+    from statemount.interfaces import Authenticator, Authorizer, Directory, Identity, Registry, Resource, Store
+    from statemount.model import (
+        Asset,
+        AssetScope,
+        Change,
+        Entry,
+        MappedTask,
+        Page,
+        Run,
+        TaskInstance,
+        TaskScope,
+        Writer,
+    )
+    from statemount.mount import StateMount
+    from statemount.operations import Clear, Condition, Delete, Operation, Outcome, Result, Set
+    from statemount.service import StateService
+    from statemount.settings import Settings
+    from statemount.store.memory import MemoryStore
+    from statemount.web.middleware import StateMiddleware
+
+    __version__: str
+
+__all__ = [
+    "JWKS",
+    "Asset",
+    "AssetNotFoundError",
+    "AssetScope",
+    "AuthenticationError",
+    "Authenticator",
+    "Authorizer",
+    "Change",
+    "ClaimsDirectory",
+    "Clear",
+    "Condition",
+    "ConfigurationError",
+    "ConflictError",
+    "DefaultAuthorizer",
+    "Delete",
+    "Directory",
+    "Entry",
+    "ForbiddenError",
+    "HostAuth",
+    "Identity",
+    "InvalidInputError",
+    "InvalidTokenError",
+    "JWTAuth",
+    "KeyNotFoundError",
+    "LockedError",
+    "MappedTask",
+    "MemoryDirectory",
+    "MemoryStore",
+    "NotFoundError",
+    "OpenDirectory",
+    "Operation",
+    "Outcome",
+    "OverloadedError",
+    "Page",
+    "Problem",
+    "Registry",
+    "Resource",
+    "Result",
+    "Run",
+    "SchemaError",
+    "ScopeFullError",
+    "Set",
+    "Settings",
+    "StateMiddleware",
+    "StateMount",
+    "StateMountError",
+    "StateService",
+    "Store",
+    "TaskInstance",
+    "TaskInstanceNotFoundError",
+    "TaskScope",
+    "TooLargeError",
+    "UnavailableError",
+    "WriteOutcomeUnknownError",
+    "Writer",
+    "__version__",
+]
+
+_HOMES = {
+    "JWKS": "auth",
+    "DefaultAuthorizer": "auth",
+    "HostAuth": "auth",
+    "JWTAuth": "auth",
+    "ClaimsDirectory": "directory.claims",
+    "MemoryDirectory": "directory.memory",
+    "OpenDirectory": "directory.open",
+    "AssetNotFoundError": "errors",
+    "AuthenticationError": "errors",
+    "ConfigurationError": "errors",
+    "ConflictError": "errors",
+    "ForbiddenError": "errors",
+    "InvalidInputError": "errors",
+    "InvalidTokenError": "errors",
+    "KeyNotFoundError": "errors",
+    "LockedError": "errors",
+    "NotFoundError": "errors",
+    "OverloadedError": "errors",
+    "Problem": "errors",
+    "SchemaError": "errors",
+    "ScopeFullError": "errors",
+    "StateMountError": "errors",
+    "TaskInstanceNotFoundError": "errors",
+    "TooLargeError": "errors",
+    "UnavailableError": "errors",
+    "WriteOutcomeUnknownError": "errors",
+    "Authenticator": "interfaces",
+    "Authorizer": "interfaces",
+    "Directory": "interfaces",
+    "Identity": "interfaces",
+    "Registry": "interfaces",
+    "Resource": "interfaces",
+    "Store": "interfaces",
+    "Asset": "model",
+    "AssetScope": "model",
+    "Change": "model",
+    "Entry": "model",
+    "MappedTask": "model",
+    "Page": "model",
+    "Run": "model",
+    "TaskInstance": "model",
+    "TaskScope": "model",
+    "Writer": "model",
+    "StateMount": "mount",
+    "Clear": "operations",
+    "Condition": "operations",
+    "Delete": "operations",
+    "Operation": "operations",
+    "Outcome": "operations",
+    "Result": "operations",
+    "Set": "operations",
+    "StateService": "service",
+    "Settings": "settings",
+    "MemoryStore": "store.memory",
+    "StateMiddleware": "web.middleware",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("statemount")
+    home = _HOMES.get(name)
+    if home is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    found = globals()[name] = getattr(import_module(f"{__name__}.{home}"), name)
+    return found
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

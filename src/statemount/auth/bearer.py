@@ -1,0 +1,42 @@
+"""The bearer token of a request (RFC 6750), straight from the ASGI scope."""
+
+from __future__ import annotations
+
+from statemount.errors import AuthenticationError, InvalidTokenError
+from statemount.interfaces import AsgiScope
+
+MAX_HEADER_BYTES = 16 * 1024
+"""Longest ``Authorization`` header that is looked at."""
+
+
+def authorization_header(asgi_scope: AsgiScope) -> bytes:
+    """Return the value of the only ``Authorization`` header.
+
+    Raises:
+        AuthenticationError: There is none.
+        InvalidTokenError: There are several, or it is longer than :data:`MAX_HEADER_BYTES`.
+    """
+    found = [value for name, value in asgi_scope["headers"] if name == b"authorization"]
+    if len(found) != 1:
+        if not found:
+            raise AuthenticationError("no Authorization header")
+        raise InvalidTokenError(f"{len(found)} Authorization headers")
+    value: bytes = found[0]
+    if len(value) > MAX_HEADER_BYTES:
+        raise InvalidTokenError(f"the Authorization header is longer than {MAX_HEADER_BYTES} bytes")
+    return value
+
+
+def bearer_token(header: bytes) -> bytes:
+    """Return the token of an ``Authorization`` header; the scheme's case does not matter.
+
+    Raises:
+        AuthenticationError: The scheme is not ``Bearer``, or there is no token.
+    """
+    scheme, _, token = header.strip(b" \t").partition(b" ")
+    if scheme.lower() != b"bearer":
+        raise AuthenticationError("the Authorization header is not of the Bearer scheme")
+    token = token.strip(b" \t")
+    if not token:
+        raise AuthenticationError("the Bearer token is empty")
+    return token

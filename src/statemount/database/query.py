@@ -1,0 +1,35 @@
+"""A transaction as a script: it yields queries and is sent their rows.
+
+So that a transaction is written once, and runs on a thread for SQLite and on the event loop for the servers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Sequence
+from typing import Any, Literal, NamedTuple, TypeAlias, TypeVar
+
+T = TypeVar("T")
+
+Row: TypeAlias = Sequence[Any]
+
+
+class Query(NamedTuple):
+    """One statement, to be run as it is.
+
+    Args:
+        sql: In the dialect's own parameter style.
+        args: Its parameters; a sequence of such for ``each`` and ``many``.
+        mode: ``one``: run it, and send its rows. ``each``: run it for each element, and send the rows of all.
+            ``many``: run it for each element; no rows. A dialect yields only what its driver does well.
+    """
+
+    sql: str
+    args: Sequence[Any] = ()
+    mode: Literal["one", "each", "many"] = "one"
+
+
+Script: TypeAlias = Generator[Query, Sequence[Row], T]
+"""The steps of one transaction; its return value is the transaction's."""
+
+ScriptFactory: TypeAlias = Callable[[], Script[T]]
+"""Makes a fresh script: a transaction that was rolled back is run again from its start."""

@@ -1,0 +1,71 @@
+"""The rows of the tables, as the statements read and write them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from statemount.model import Timestamp
+
+
+class NewScope(NamedTuple):
+    """A row of the scope table that is to be made if it is missing."""
+
+    kind: str
+    dag_id: str | None
+    run_id: str | None
+    task_id: str | None
+    map_index: int | None
+    asset_id: int | None
+    digest: bytes
+    run_digest: bytes | None
+    task_digest: bytes | None
+    revision: int
+    updated_at: Timestamp
+
+
+class ScopeRow(NamedTuple):
+    """The counters of a scope, as they are locked and written."""
+
+    id: int
+    revision: int
+    updated_at: Timestamp
+    entries: int
+    size: int
+
+
+class EntryRow(NamedTuple):
+    """A row of the entry table."""
+
+    scope_id: int
+    key: bytes
+    value: str
+    updated_at: Timestamp
+    revision: int
+    expires_at: Timestamp | None
+    writer: str | None
+
+
+class ChangeRow(NamedTuple):
+    """A row of the change table."""
+
+    scope_id: int
+    revision: int
+    kind: str
+    key: bytes | None
+    changed_at: Timestamp
+    writer: str | None
+    size: int
+    value: str | None
+    expires_at: Timestamp | None
+
+
+@dataclass(slots=True)
+class WriteSet:
+    """Everything that one transaction writes, clears first."""
+
+    clears: list[int] = field(default_factory=list)
+    deletes: list[tuple[int, bytes]] = field(default_factory=list)
+    upserts: list[EntryRow] = field(default_factory=list)
+    changes: list[ChangeRow] = field(default_factory=list)
+    scopes: list[ScopeRow] = field(default_factory=list)

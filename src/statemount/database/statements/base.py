@@ -1,0 +1,105 @@
+"""What the store asks of a database, whatever its dialect. Each statement stands in one place, made once."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+
+from statemount.database.query import Query, Script
+from statemount.database.rows import NewScope, WriteSet
+from statemount.database.schema import TableNames
+from statemount.model import Timestamp
+
+
+class StoreStatements(ABC):
+    """The store's statements. A method's docstring names the columns of the rows that come back."""
+
+    def __init__(self, tables: TableNames) -> None:
+        self.tables = tables
+
+    @abstractmethod
+    def read_by_id(self, pairs: Sequence[tuple[int, bytes]]) -> Query:
+        """Rows: scope id, key, value, updated_at, revision, expires_at, writer, of those of the pairs that exist."""
+
+    @abstractmethod
+    def read_by_digest(self, pairs: Sequence[tuple[bytes, bytes]]) -> Query:
+        """Rows: digest, scope id, then as :meth:`read_by_id` from the key on, all None if only the scope exists."""
+
+    @abstractmethod
+    def list_page(self, digest: bytes, now: Timestamp, limit: int, offset: int) -> Query:
+        """Rows: the scope's revision, its count of live entries, then an entry from the key on, as above.
+
+        One row with a key of None where the page is empty; none where the scope does not exist.
+        """
+
+    @abstractmethod
+    def changes(self, digest: bytes, after: int, limit: int) -> Query:
+        """Rows: revision, kind, key, changed_at, writer, size, value, expires_at; oldest first."""
+
+    @abstractmethod
+    def find_scopes(self, digests: Sequence[bytes], now: Timestamp) -> Query:
+        """Rows: digest, id, of those that exist and whose run has no tombstone."""
+
+    @abstractmethod
+    def find_task(self, task_digest: bytes) -> Query:
+        """Rows: digest, id, of every scope of one task."""
+
+    @abstractmethod
+    def create_scopes(self, scopes: Sequence[NewScope], now: Timestamp) -> Query:
+        """Make the scopes that are missing and whose run has no tombstone. Rows: none."""
+
+    @abstractmethod
+    def lock_scopes(self, ids: Sequence[int]) -> Query:
+        """Lock, ascending by id. Rows: id, revision, updated_at, entries, size."""
+
+    @abstractmethod
+    def lock_free_scopes(self, ids: Sequence[int]) -> Query:
+        """As :meth:`lock_scopes`, without waiting: those that somebody else has locked are left out."""
+
+    @abstractmethod
+    def count_live(self, ids: Sequence[int], now: Timestamp) -> Query:
+        """Rows: scope id, how many live entries; none for a scope that has none."""
+
+    @abstractmethod
+    def read_known(self, pairs: Sequence[tuple[int, bytes]]) -> Query:
+        """Rows: scope id, key, revision, expires_at, size, of those of the pairs that exist."""
+
+    @abstractmethod
+    def write(self, rows: WriteSet) -> Script[None]:
+        """Yield what writes the rows, whose scopes are locked. Rows: none."""
+
+    @abstractmethod
+    def expired(self, now: Timestamp, limit: int) -> Query:
+        """Rows: scope id, key, of entries whose time is over, oldest first."""
+
+    @abstractmethod
+    def expired_in(self, scope_id: int, now: Timestamp, limit: int) -> Query:
+        """As :meth:`expired`, of one scope."""
+
+    @abstractmethod
+    def count_expired(self, now: Timestamp) -> Query:
+        """Rows: one, how many entries there are whose time is over."""
+
+    @abstractmethod
+    def old_tombstones(self, now: Timestamp) -> Query:
+        """Rows: one, if there are tombstones that are over."""
+
+    @abstractmethod
+    def forget_tombstones(self, now: Timestamp) -> Query:
+        """Remove tombstones that are over. Rows: none."""
+
+    @abstractmethod
+    def put_tombstone(self, run_digest: bytes, until: Timestamp, now: Timestamp) -> Script[None]:
+        """Refuse new scopes of a run until a time, and forget tombstones that are over. Rows: none."""
+
+    @abstractmethod
+    def find_run(self, run_digest: bytes) -> Query:
+        """Rows: digest, id, of every scope of a run."""
+
+    @abstractmethod
+    def drop_scopes(self, ids: Sequence[int]) -> Script[None]:
+        """Remove scopes, locked before, with their entries and log. Rows: none."""
+
+    @abstractmethod
+    def ping(self) -> Query:
+        """Touch the schema. Rows: any."""

@@ -1,0 +1,216 @@
+"""The store's SQL for MariaDB >= 10.6 and MySQL 8. Parameters are ``%s``; many rows travel as one statement.
+
+A list of rows is joined as a derived table: a row constructor in ``IN`` is not looked up by key everywhere.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+from itertools import chain
+
+from statemount.database.query import Query, Script
+from statemount.database.rows import NewScope, WriteSet
+from statemount.database.schema import TableNames
+from statemount.database.statements.base import StoreStatements
+from statemount.model import Timestamp
+
+_SIZES = 512  # more than the sizes of a group, so that a statement is made once for each size
+
+
+def _sized(head: str, first: str, following: str, separator: str, tail: str) -> Callable[[int], str]:
+    """Return a statement with a list in it, made once for each length of the list."""
+
+    @lru_cache(maxsize=_SIZES)
+    def make(length: int) -> str:
+        return head + separator.join([first] + [following] * (length - 1)) + tail
+
+    return make
+
+
+def _rows(head: str, columns: Sequence[str], tail: str) -> Callable[[int], str]:
+    first = "SELECT " + ", ".join(f"%s AS {column}" for column in columns)
+    following = "SELECT " + ", ".join(["%s"] * len(columns))
+    return _sized(head, first, following, " UNION ALL ", tail)
+
+
+def _values(head: str, width: int, tail: str) -> Callable[[int], str]:
+    row = "(" + ", ".join(["%s"] * width) + ")"
+    return _sized(head + " VALUES ", row, row, ", ", tail)
+
+
+def _items(head: str, tail: str) -> Callable[[int], str]:
+    return _sized(head + " (", "%s", "%s", ", ", ")" + tail)
+
+
+class MySQLStatements(StoreStatements):
+    """Statements for ``asyncmy``."""
+
+    def __init__(self, tables: TableNames) -> None:
+        super().__init__(tables)
+        t = tables
+        self._read_by_id = _rows(
+            "SELECT e.scope_id, e.`key`, e.value, e.updated_at, e.revision, e.expires_at, e.writer FROM (",
+            ("p_scope_id", "p_key"),
+            f") p STRAIGHT_JOIN {t.entry} e ON e.scope_id = p.p_scope_id AND e.`key` = p.p_key",
+        )
+        self._read_by_digest = _rows(
+            "SELECT s.digest, s.id, e.`key`, e.value, e.updated_at, e.revision, e.expires_at, e.writer FROM (",
+            ("p_digest", "p_key"),
+            f") p STRAIGHT_JOIN {t.scope} s ON s.digest = p.p_digest"
+            f" LEFT JOIN {t.entry} e ON e.scope_id = s.id AND e.`key` = p.p_key",
+        )
+        live = "(expires_at IS NULL OR expires_at > %s)"
+        self._list_page = (
+            f"SELECT s.revision, (SELECT count(*) FROM {t.entry} WHERE scope_id = s.id AND {live}),"
+            " e.`key`, e.value, e.updated_at, e.revision, e.expires_at, e.writer"
+            f" FROM {t.scope} s LEFT JOIN (SELECT * FROM {t.entry} WHERE scope_id ="
+            f" (SELECT id FROM {t.scope} WHERE digest = %s) AND {live} ORDER BY `key` LIMIT %s OFFSET %s) e"
+            " ON e.scope_id = s.id WHERE s.digest = %s ORDER BY e.`key`"
+        )
+        self._changes = (
+            "SELECT c.revision, c.kind, c.`key`, c.changed_at, c.writer, c.size, c.value, c.expires_at"
+            f" FROM {t.scope} s JOIN {t.change} c ON c.scope_id = s.id"
+            " WHERE s.digest = %s AND c.revision > %s ORDER BY c.revision LIMIT %s"
+        )
+        self._find_scopes = _items(
+            f"SELECT s.digest, s.id FROM {t.scope} s WHERE NOT EXISTS (SELECT 1 FROM {t.dropped_run} d"
+            " WHERE d.run_digest = s.run_digest AND d.expires_at > %s) AND s.digest IN",
+            "",
+        )
+        self._find_task = f"SELECT digest, id FROM {t.scope} WHERE task_digest = %s"
+        self._find_run = f"SELECT digest, id FROM {t.scope} WHERE run_digest = %s"
+        self._create_scopes = _rows(
+            f"INSERT INTO {t.scope} (kind, dag_id, run_id, task_id, map_index, asset_id, digest, run_digest,"
+            " task_digest, revision, updated_at, entries, size) SELECT n.*, 0, 0 FROM (",
+            tuple(f"n_{column}" for column in NewScope._fields),
+            f") n WHERE NOT EXISTS (SELECT 1 FROM {t.dropped_run} d WHERE d.run_digest = n.n_run_digest"
+            f" AND d.expires_at > %s) ON DUPLICATE KEY UPDATE {t.scope}.id = {t.scope}.id",
+        )
+        counters = f"SELECT id, revision, updated_at, entries, size FROM {t.scope} WHERE id IN"
+        self._lock_scopes = _items(counters, " ORDER BY id FOR UPDATE")
+        self._lock_free_scopes = _items(counters, " ORDER BY id FOR UPDATE SKIP LOCKED")
+        self._count_live = _items(
+            f"SELECT scope_id, count(*) FROM {t.entry} WHERE {live} AND scope_id IN", " GROUP BY scope_id"
+        )
+        self._read_known = _rows(
+            "SELECT e.scope_id, e.`key`, e.revision, e.expires_at, length(e.value) FROM (",
+            ("p_scope_id", "p_key"),
+            f") p STRAIGHT_JOIN {t.entry} e ON e.scope_id = p.p_scope_id AND e.`key` = p.p_key",
+        )
+        self._clear = _items(f"DELETE FROM {t.entry} WHERE scope_id IN", "")
+        self._delete = _rows(
+            "DELETE e FROM (",
+            ("p_scope_id", "p_key"),
+            f") p STRAIGHT_JOIN {t.entry} e ON e.scope_id = p.p_scope_id AND e.`key` = p.p_key",
+        )
+        self._upsert = _values(
+            f"INSERT INTO {t.entry} (scope_id, `key`, value, updated_at, revision, expires_at, writer)",
+            7,
+            " ON DUPLICATE KEY UPDATE value = VALUES(value), updated_at = VALUES(updated_at),"
+            " revision = VALUES(revision), expires_at = VALUES(expires_at), writer = VALUES(writer)",
+        )
+        self._log = _values(
+            f"INSERT INTO {t.change} (scope_id, revision, kind, `key`, changed_at, writer, size, value, expires_at)",
+            9,
+            "",
+        )
+        self._update_scopes = _rows(
+            "UPDATE (",
+            ("n_id", "n_revision", "n_updated_at", "n_entries", "n_size"),
+            f") n STRAIGHT_JOIN {t.scope} s ON s.id = n.n_id SET s.revision = n.n_revision,"
+            " s.updated_at = n.n_updated_at, s.entries = n.n_entries, s.size = n.n_size",
+        )
+        self._expired = f"SELECT scope_id, `key` FROM {t.entry} WHERE expires_at <= %s ORDER BY expires_at LIMIT %s"
+        self._expired_in = f"SELECT scope_id, `key` FROM {t.entry} WHERE scope_id = %s AND expires_at <= %s LIMIT %s"
+        self._count_expired = f"SELECT count(*) FROM {t.entry} WHERE expires_at <= %s"
+        self._old_tombstones = f"SELECT 1 FROM {t.dropped_run} WHERE expires_at <= %s LIMIT 1"
+        self._forget_tombstones = f"DELETE FROM {t.dropped_run} WHERE expires_at <= %s"
+        self._put_tombstone = (
+            f"INSERT INTO {t.dropped_run} (run_digest, expires_at) VALUES (%s, %s)"
+            " ON DUPLICATE KEY UPDATE expires_at = VALUES(expires_at)"
+        )
+        self._drop = [
+            _items(f"DELETE FROM {t.change} WHERE scope_id IN", ""),
+            _items(f"DELETE FROM {t.entry} WHERE scope_id IN", ""),
+            _items(f"DELETE FROM {t.scope} WHERE id IN", ""),
+        ]
+        self._ping = f"SELECT 1 FROM {t.scope} LIMIT 1"
+
+    def read_by_id(self, pairs: Sequence[tuple[int, bytes]]) -> Query:
+        return Query(self._read_by_id(len(pairs)), _flat(pairs))
+
+    def read_by_digest(self, pairs: Sequence[tuple[bytes, bytes]]) -> Query:
+        return Query(self._read_by_digest(len(pairs)), _flat(pairs))
+
+    def list_page(self, digest: bytes, now: Timestamp, limit: int, offset: int) -> Query:
+        return Query(self._list_page, (now, digest, now, limit, offset, digest))
+
+    def changes(self, digest: bytes, after: int, limit: int) -> Query:
+        return Query(self._changes, (digest, after, limit))
+
+    def find_scopes(self, digests: Sequence[bytes], now: Timestamp) -> Query:
+        return Query(self._find_scopes(len(digests)), (now, *digests))
+
+    def find_task(self, task_digest: bytes) -> Query:
+        return Query(self._find_task, (task_digest,))
+
+    def find_run(self, run_digest: bytes) -> Query:
+        return Query(self._find_run, (run_digest,))
+
+    def create_scopes(self, scopes: Sequence[NewScope], now: Timestamp) -> Query:
+        return Query(self._create_scopes(len(scopes)), (*_flat(scopes), now))
+
+    def lock_scopes(self, ids: Sequence[int]) -> Query:
+        return Query(self._lock_scopes(len(ids)), ids)
+
+    def lock_free_scopes(self, ids: Sequence[int]) -> Query:
+        return Query(self._lock_free_scopes(len(ids)), ids)
+
+    def count_live(self, ids: Sequence[int], now: Timestamp) -> Query:
+        return Query(self._count_live(len(ids)), (now, *ids))
+
+    def read_known(self, pairs: Sequence[tuple[int, bytes]]) -> Query:
+        return Query(self._read_known(len(pairs)), _flat(pairs))
+
+    def write(self, rows: WriteSet) -> Script[None]:
+        if rows.clears:
+            yield Query(self._clear(len(rows.clears)), rows.clears)
+        if rows.deletes:
+            yield Query(self._delete(len(rows.deletes)), _flat(rows.deletes))
+        if rows.upserts:
+            yield Query(self._upsert(len(rows.upserts)), _flat(rows.upserts))
+        if rows.changes:
+            yield Query(self._log(len(rows.changes)), _flat(rows.changes))
+        if rows.scopes:
+            yield Query(self._update_scopes(len(rows.scopes)), _flat(rows.scopes))
+
+    def expired(self, now: Timestamp, limit: int) -> Query:
+        return Query(self._expired, (now, limit))
+
+    def expired_in(self, scope_id: int, now: Timestamp, limit: int) -> Query:
+        return Query(self._expired_in, (scope_id, now, limit))
+
+    def count_expired(self, now: Timestamp) -> Query:
+        return Query(self._count_expired, (now,))
+
+    def old_tombstones(self, now: Timestamp) -> Query:
+        return Query(self._old_tombstones, (now,))
+
+    def forget_tombstones(self, now: Timestamp) -> Query:
+        return Query(self._forget_tombstones, (now,))
+
+    def put_tombstone(self, run_digest: bytes, until: Timestamp, now: Timestamp) -> Script[None]:
+        yield self.forget_tombstones(now)
+        yield Query(self._put_tombstone, (run_digest, until))
+
+    def drop_scopes(self, ids: Sequence[int]) -> Script[None]:
+        for make in self._drop:
+            yield Query(make(len(ids)), ids)
+
+    def ping(self) -> Query:
+        return Query(self._ping)
+
+
+def _flat(rows: Sequence[Sequence[object]]) -> list[object]:
+    return list(chain.from_iterable(rows))

@@ -1,0 +1,185 @@
+"""The store's SQL for PostgreSQL >= 13. Parameters are ``$n``; many rows travel as arrays, in one round trip."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from statemount.database.query import Query, Script
+from statemount.database.rows import NewScope, WriteSet
+from statemount.database.schema import TableNames
+from statemount.database.statements.base import StoreStatements
+from statemount.model import Timestamp
+
+
+class PostgreSQLStatements(StoreStatements):
+    """Each statement takes arrays, so that its text is the same for one row and for many."""
+
+    def __init__(self, tables: TableNames) -> None:
+        super().__init__(tables)
+        t = tables
+        self._read_by_id = (
+            "SELECT e.scope_id, e.key, e.value, e.updated_at, e.revision, e.expires_at, e.writer"
+            f" FROM unnest($1::bigint[], $2::bytea[]) AS p (scope_id, key) JOIN {t.entry} e USING (scope_id, key)"
+        )
+        self._read_by_digest = (
+            "SELECT s.digest, s.id, e.key, e.value, e.updated_at, e.revision, e.expires_at, e.writer"
+            f" FROM unnest($1::bytea[], $2::bytea[]) AS p (digest, key) JOIN {t.scope} s ON s.digest = p.digest"
+            f" LEFT JOIN {t.entry} e ON e.scope_id = s.id AND e.key = p.key"
+        )
+        self._list_page = (
+            "SELECT s.revision,"
+            f" (SELECT count(*) FROM {t.entry} c WHERE c.scope_id = s.id"
+            " AND (c.expires_at IS NULL OR c.expires_at > $2)),"
+            " e.key, e.value, e.updated_at, e.revision, e.expires_at, e.writer"
+            f" FROM {t.scope} s LEFT JOIN LATERAL (SELECT * FROM {t.entry} p WHERE p.scope_id = s.id"
+            " AND (p.expires_at IS NULL OR p.expires_at > $2) ORDER BY p.key LIMIT $3 OFFSET $4) e ON true"
+            " WHERE s.digest = $1 ORDER BY e.key"
+        )
+        self._changes = (
+            "SELECT c.revision, c.kind, c.key, c.changed_at, c.writer, c.size, c.value, c.expires_at"
+            f" FROM {t.scope} s JOIN {t.change} c ON c.scope_id = s.id"
+            " WHERE s.digest = $1 AND c.revision > $2 ORDER BY c.revision LIMIT $3"
+        )
+        self._find_scopes = (
+            f"SELECT s.digest, s.id FROM {t.scope} s WHERE s.digest = ANY ($1::bytea[]) AND NOT EXISTS"
+            f" (SELECT 1 FROM {t.dropped_run} d WHERE d.run_digest = s.run_digest AND d.expires_at > $2)"
+        )
+        self._find_task = f"SELECT digest, id FROM {t.scope} WHERE task_digest = $1"
+        self._find_run = f"SELECT digest, id FROM {t.scope} WHERE run_digest = $1"
+        self._create_scopes = (
+            f"INSERT INTO {t.scope} (kind, dag_id, run_id, task_id, map_index, asset_id, digest, run_digest,"
+            " task_digest, revision, updated_at, entries, size)"
+            " SELECT n.*, 0, 0 FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::bigint[], $6::bigint[],"
+            " $7::bytea[], $8::bytea[], $9::bytea[], $10::bigint[], $11::bigint[]) AS n (kind, dag_id, run_id, task_id,"
+            " map_index, asset_id, digest, run_digest, task_digest, revision, updated_at)"
+            f" WHERE NOT EXISTS (SELECT 1 FROM {t.dropped_run} d WHERE d.run_digest = n.run_digest"
+            " AND d.expires_at > $12) ORDER BY n.digest ON CONFLICT (digest) DO NOTHING"
+        )
+        self._lock_scopes = (
+            f"SELECT id, revision, updated_at, entries, size FROM {t.scope}"
+            " WHERE id = ANY ($1::bigint[]) ORDER BY id FOR UPDATE"
+        )
+        self._lock_free_scopes = f"{self._lock_scopes} SKIP LOCKED"
+        self._count_live = (
+            f"SELECT scope_id, count(*) FROM {t.entry} WHERE scope_id = ANY ($1::bigint[])"
+            " AND (expires_at IS NULL OR expires_at > $2) GROUP BY scope_id"
+        )
+        self._read_known = (
+            "SELECT e.scope_id, e.key, e.revision, e.expires_at, octet_length(e.value)"
+            f" FROM unnest($1::bigint[], $2::bytea[]) AS p (scope_id, key) JOIN {t.entry} e USING (scope_id, key)"
+        )
+        self._clear = f"DELETE FROM {t.entry} WHERE scope_id = ANY ($1::bigint[])"
+        self._delete = (
+            f"DELETE FROM {t.entry} e USING unnest($1::bigint[], $2::bytea[]) AS p (scope_id, key)"
+            " WHERE e.scope_id = p.scope_id AND e.key = p.key"
+        )
+        self._upsert = (
+            f"INSERT INTO {t.entry} (scope_id, key, value, updated_at, revision, expires_at, writer)"
+            " SELECT * FROM unnest($1::bigint[], $2::bytea[], $3::text[], $4::bigint[], $5::bigint[], $6::bigint[],"
+            " $7::text[]) ON CONFLICT (scope_id, key) DO UPDATE SET value = excluded.value,"
+            " updated_at = excluded.updated_at, revision = excluded.revision, expires_at = excluded.expires_at,"
+            " writer = excluded.writer"
+        )
+        self._log = (
+            f"INSERT INTO {t.change} (scope_id, revision, kind, key, changed_at, writer, size, value, expires_at)"
+            " SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::text[], $4::bytea[], $5::bigint[], $6::text[],"
+            " $7::bigint[], $8::text[], $9::bigint[])"
+        )
+        self._update_scopes = (
+            f"UPDATE {t.scope} s SET revision = n.revision, updated_at = n.updated_at, entries = n.entries,"
+            " size = n.size FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[])"
+            " AS n (id, revision, updated_at, entries, size) WHERE s.id = n.id"
+        )
+        self._expired = f"SELECT scope_id, key FROM {t.entry} WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2"
+        self._expired_in = f"SELECT scope_id, key FROM {t.entry} WHERE scope_id = $1 AND expires_at <= $2 LIMIT $3"
+        self._count_expired = f"SELECT count(*) FROM {t.entry} WHERE expires_at <= $1"
+        self._old_tombstones = f"SELECT 1 FROM {t.dropped_run} WHERE expires_at <= $1 LIMIT 1"
+        self._forget_tombstones = f"DELETE FROM {t.dropped_run} WHERE expires_at <= $1"
+        self._put_tombstone = (
+            f"INSERT INTO {t.dropped_run} (run_digest, expires_at) VALUES ($1, $2)"
+            " ON CONFLICT (run_digest) DO UPDATE SET expires_at = excluded.expires_at"
+        )
+        self._drop = [
+            f"DELETE FROM {t.change} WHERE scope_id = ANY ($1::bigint[])",
+            f"DELETE FROM {t.entry} WHERE scope_id = ANY ($1::bigint[])",
+            f"DELETE FROM {t.scope} WHERE id = ANY ($1::bigint[])",
+        ]
+        self._ping = f"SELECT 1 FROM {t.scope} LIMIT 1"
+
+    def read_by_id(self, pairs: Sequence[tuple[int, bytes]]) -> Query:
+        return Query(self._read_by_id, _columns(pairs))
+
+    def read_by_digest(self, pairs: Sequence[tuple[bytes, bytes]]) -> Query:
+        return Query(self._read_by_digest, _columns(pairs))
+
+    def list_page(self, digest: bytes, now: Timestamp, limit: int, offset: int) -> Query:
+        return Query(self._list_page, (digest, now, limit, offset))
+
+    def changes(self, digest: bytes, after: int, limit: int) -> Query:
+        return Query(self._changes, (digest, after, limit))
+
+    def find_scopes(self, digests: Sequence[bytes], now: Timestamp) -> Query:
+        return Query(self._find_scopes, (digests, now))
+
+    def find_task(self, task_digest: bytes) -> Query:
+        return Query(self._find_task, (task_digest,))
+
+    def find_run(self, run_digest: bytes) -> Query:
+        return Query(self._find_run, (run_digest,))
+
+    def create_scopes(self, scopes: Sequence[NewScope], now: Timestamp) -> Query:
+        return Query(self._create_scopes, (*_columns(scopes), now))
+
+    def lock_scopes(self, ids: Sequence[int]) -> Query:
+        return Query(self._lock_scopes, (ids,))
+
+    def lock_free_scopes(self, ids: Sequence[int]) -> Query:
+        return Query(self._lock_free_scopes, (ids,))
+
+    def count_live(self, ids: Sequence[int], now: Timestamp) -> Query:
+        return Query(self._count_live, (ids, now))
+
+    def read_known(self, pairs: Sequence[tuple[int, bytes]]) -> Query:
+        return Query(self._read_known, _columns(pairs))
+
+    def write(self, rows: WriteSet) -> Script[None]:
+        if rows.clears:
+            yield Query(self._clear, (rows.clears,))
+        if rows.deletes:
+            yield Query(self._delete, _columns(rows.deletes))
+        if rows.upserts:
+            yield Query(self._upsert, _columns(rows.upserts))
+        if rows.changes:
+            yield Query(self._log, _columns(rows.changes))
+        if rows.scopes:
+            yield Query(self._update_scopes, _columns(rows.scopes))
+
+    def expired(self, now: Timestamp, limit: int) -> Query:
+        return Query(self._expired, (now, limit))
+
+    def expired_in(self, scope_id: int, now: Timestamp, limit: int) -> Query:
+        return Query(self._expired_in, (scope_id, now, limit))
+
+    def count_expired(self, now: Timestamp) -> Query:
+        return Query(self._count_expired, (now,))
+
+    def old_tombstones(self, now: Timestamp) -> Query:
+        return Query(self._old_tombstones, (now,))
+
+    def forget_tombstones(self, now: Timestamp) -> Query:
+        return Query(self._forget_tombstones, (now,))
+
+    def put_tombstone(self, run_digest: bytes, until: Timestamp, now: Timestamp) -> Script[None]:
+        yield self.forget_tombstones(now)
+        yield Query(self._put_tombstone, (run_digest, until))
+
+    def drop_scopes(self, ids: Sequence[int]) -> Script[None]:
+        for sql in self._drop:
+            yield Query(sql, (ids,))
+
+    def ping(self) -> Query:
+        return Query(self._ping)
+
+
+def _columns(rows: Sequence[tuple[object, ...]]) -> list[tuple[object, ...]]:
+    return list(zip(*rows, strict=True))

@@ -1,0 +1,185 @@
+"""The errors of statemount, one tree. None of them knows of HTTP.
+
+::
+
+    StateMountError
+    ├── ConfigurationError            the app cannot be started like this
+    │   ├── SchemaError               the database's schema is missing, too old or too new
+    │   └── NoRegistryError           the directory is none that is filled like this
+    ├── InvalidInputError             a value, key, id or date is not acceptable
+    ├── AuthenticationError           who is asking is not known
+    │   └── InvalidTokenError         a token was shown and is not accepted
+    ├── ForbiddenError                who is asking may not do this
+    ├── NotFoundError
+    │   ├── TaskInstanceNotFoundError
+    │   ├── AssetNotFoundError
+    │   └── KeyNotFoundError
+    ├── ConflictError                 it contradicts something that exists
+    │   └── ScopeFullError            a scope would hold too many entries or bytes
+    ├── TooLargeError                 more bytes than the body limit allows
+    └── UnavailableError              it cannot be done now, nothing was changed
+        ├── OverloadedError           too much is waiting already
+        ├── LockedError               somebody else holds a lock for too long
+        └── WriteOutcomeUnknownError  the connection broke during COMMIT: it may have been written
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+
+class StateMountError(Exception):
+    """Base of every error that statemount raises on purpose."""
+
+
+class ConfigurationError(StateMountError):
+    """Refuse to start: a setting or a combination of settings cannot work."""
+
+
+class SchemaError(ConfigurationError):
+    """The database's schema does not fit this version; the message names the command that helps."""
+
+
+class NoRegistryError(ConfigurationError):
+    """Nothing can be registered: the directory takes task instances or assets from somewhere else."""
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing that is wrong with an input.
+
+    Args:
+        type: Stable identifier, in pydantic's vocabulary (``value_error``, ``string_too_long`` ...).
+        loc: Where: ``("path" | "query" | "body", name, ...)``.
+        msg: One sentence for a person.
+        input: The offending input, or None where it is left out.
+        ctx: Parameters of the message, as pydantic gives them.
+    """
+
+    type: str
+    loc: tuple[str | int, ...]
+    msg: str
+    input: Any = None
+    ctx: dict[str, Any] | None = None
+
+
+class InvalidInputError(StateMountError):
+    """An input is refused; nothing was changed.
+
+    Args:
+        problems: Every problem found, in the order of the input.
+    """
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        super().__init__("; ".join(problem.msg for problem in problems))
+        self.problems: tuple[Problem, ...] = tuple(problems)
+
+
+class AuthenticationError(StateMountError):
+    """No usable credentials were shown.
+
+    Args:
+        reason: Why, for the log. It is never sent to the client and never holds a credential.
+    """
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class InvalidTokenError(AuthenticationError):
+    """A token was shown and is not accepted.
+
+    Args:
+        reason: Why, for the log.
+        expired: The token verifies, but its time is over.
+    """
+
+    def __init__(self, reason: str, *, expired: bool = False) -> None:
+        super().__init__(reason)
+        self.expired = expired
+
+
+class ForbiddenError(StateMountError):
+    """The identity is known and may not do this.
+
+    Args:
+        message: What the client is told.
+        reason: More detail, for the log; defaults to the message.
+    """
+
+    def __init__(self, message: str, *, reason: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.reason: str = message if reason is None else reason
+
+
+class NotFoundError(StateMountError):
+    """What was addressed does not exist. ``str(error)`` is what the client is told."""
+
+
+class TaskInstanceNotFoundError(NotFoundError):
+    """No such task instance."""
+
+
+class AssetNotFoundError(NotFoundError):
+    """No such asset, or (for a worker) it is not active."""
+
+
+class KeyNotFoundError(NotFoundError):
+    """The scope has no live entry under this key.
+
+    Args:
+        key: The key that was asked for.
+    """
+
+    def __init__(self, key: str) -> None:
+        super().__init__(f"key {key!r} not found")
+        self.key = key
+
+
+class ConflictError(StateMountError):
+    """The request contradicts something that exists; nothing was changed."""
+
+
+class ScopeFullError(ConflictError):
+    """The scope would hold more entries or bytes than the limits allow; nothing was changed."""
+
+
+class TooLargeError(StateMountError):
+    """The body or the stored text is longer than the body limit.
+
+    Args:
+        limit: The limit, in bytes.
+    """
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(f"larger than {limit} bytes")
+        self.limit = limit
+
+
+class UnavailableError(StateMountError):
+    """It cannot be done now: the database or a service behind us does not answer. Nothing was changed.
+
+    Args:
+        reason: Why, for the log.
+        retry_after: Seconds after which a new try makes sense.
+    """
+
+    def __init__(self, reason: str, *, retry_after: int = 1) -> None:
+        super().__init__(reason)
+        self.retry_after = retry_after
+
+
+class OverloadedError(UnavailableError):
+    """The queue is full. Nothing was changed."""
+
+
+class LockedError(UnavailableError):
+    """Somebody else holds a lock, for longer than we wait. Nothing was changed."""
+
+
+class WriteOutcomeUnknownError(UnavailableError):
+    """The connection was lost after COMMIT was sent: the write may or may not be there."""

@@ -1,0 +1,367 @@
+"""The pieces that a host may replace. The docstring of an abstract method is its contract.
+
+Nothing here knows an implementation, HTTP bodies or SQL. Every method that waits is called on the event loop of
+one runtime; an object that keeps connections opens them in :meth:`Resource.open` and gives them back in
+:meth:`Resource.close`.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, MutableMapping, Sequence
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any, Literal, TypeAlias
+from uuid import UUID
+
+from statemount.model import (
+    Access,
+    Asset,
+    AssetScope,
+    Change,
+    Entry,
+    MappedTask,
+    Page,
+    Run,
+    Scope,
+    TaskInstance,
+    TaskScope,
+    Timestamp,
+    Writer,
+)
+from statemount.operations import Operation, Outcome
+
+Clock: TypeAlias = Callable[[], Timestamp]
+"""Returns the time: microseconds since the epoch, UTC."""
+
+AsgiScope: TypeAlias = MutableMapping[str, Any]
+"""The first argument of an ASGI application."""
+
+RouteSet = Literal["execution", "public"]
+
+Action = Literal["read", "write", "delete"]
+"""What is done to state. A worker's clear is a delete."""
+
+
+class Resource(ABC):
+    """Something with a life: opened once on an event loop, closed on the same one."""
+
+    async def open(self) -> None:
+        """Get ready.
+
+        Raises:
+            ConfigurationError: It can never work like this.
+            UnavailableError: It cannot now; another try may succeed.
+        """
+        return None
+
+    async def close(self) -> None:
+        """Give everything back. Called once after a successful :meth:`open`; what was accepted is finished first."""
+        return None
+
+
+class Store(Resource):
+    """Keeps entries, by scope and key, and the log of their changes.
+
+    An entry whose ``expires_at`` has come is absent for every method but :meth:`sweep`. Every method may raise
+    ``UnavailableError``; a write that was acknowledged is there for every read that begins afterwards, in any
+    process.
+    """
+
+    @abstractmethod
+    async def read(self, scope: Scope, key: str) -> Entry | None:
+        """Return the live entry, or None. The read begins after the call: it never comes from a cache of entries."""
+
+    @abstractmethod
+    async def list(self, scope: Scope, *, limit: int, offset: int = 0) -> Page:
+        """Return live entries by key in byte order; the page, its total and its revision are of one moment.
+
+        Args:
+            limit: At most so many entries; 0 gives the count alone.
+            offset: How many to pass over; 0 to 2^63 - 1.
+        """
+
+    @abstractmethod
+    async def apply(
+        self,
+        target: Scope | MappedTask,
+        operations: Sequence[Operation],
+        *,
+        writer: Writer | None,
+    ) -> Outcome:
+        """Apply the operations in their order, all or none, as one atomic change of the scope.
+
+        A failed condition is an outcome, not an error. A :class:`~statemount.model.MappedTask` as target takes a
+        single :class:`~statemount.operations.Clear`, and clears every scope of that task.
+
+        Raises:
+            ScopeFullError: The scope would outgrow the limits.
+            WriteOutcomeUnknownError: The connection broke during COMMIT.
+            TaskInstanceNotFoundError: The scope's run was dropped a moment ago.
+            AssetNotFoundError: The asset's scope was.
+        """
+
+    @abstractmethod
+    async def changes(self, scope: Scope, *, after: int = 0, limit: int = 1000) -> Sequence[Change]:
+        """Return the log's lines with a revision above ``after``, oldest first, at most ``limit``."""
+
+    @abstractmethod
+    async def sweep(self, *, limit: int = 1000) -> int:
+        """Remove entries that are expired, at most ``limit``, logging each; return how many.
+
+        Fewer than ``limit`` means that none was left. Several processes may sweep at once. An entry that was written
+        again meanwhile stays.
+        """
+
+    async def count_expired(self) -> int | None:
+        """Return how many entries :meth:`sweep` would remove by and by; None if the store does not count them."""
+        return None
+
+    @abstractmethod
+    async def drop(self, target: Run | AssetScope) -> None:
+        """Remove the scopes of a run, or of an asset, with their entries and log. A no-op if there are none.
+
+        Writes to them are refused for a while: as long as a cache may still know them.
+        """
+
+    async def check(self) -> None:
+        """Ask the store whether it can answer.
+
+        Raises:
+            UnavailableError: It cannot.
+        """
+        return None
+
+
+class Directory(Resource):
+    """Knows which task instances and assets exist, and which asset a task instance is registered with.
+
+    ``identity`` is who asks; a directory that trusts tokens finds its answers in the identity's claims. Every
+    method may raise ``UnavailableError``. Answers may be up to the documented time old (5 s by default).
+    """
+
+    @abstractmethod
+    async def task_scope(self, task_instance_id: UUID, identity: Identity | None = None) -> TaskScope | None:
+        """Return the scope of a task instance, or None if there is none with this id."""
+
+    @abstractmethod
+    async def has_task_instance(self, target: TaskScope | MappedTask, identity: Identity | None = None) -> bool:
+        """Tell whether such a task instance exists; for a mapped task, whether one exists with any map index."""
+
+    @abstractmethod
+    async def asset(self, asset_id: int, identity: Identity | None = None) -> Asset | None:
+        """Return the asset with this id, active or not, or None."""
+
+    @abstractmethod
+    async def asset_by_name(self, name: str, identity: Identity | None = None) -> Asset | None:
+        """Return the active asset with this name, or None."""
+
+    @abstractmethod
+    async def asset_by_uri(self, uri: str, identity: Identity | None = None) -> Asset | None:
+        """Return the active asset with this URI, or None."""
+
+    @abstractmethod
+    async def access(self, task_instance_id: UUID, asset: Asset, identity: Identity | None = None) -> frozenset[Access]:
+        """Return how the task instance is registered with the asset: empty if it is not."""
+
+
+class Registry(Directory):
+    """A directory that a host fills.
+
+    Changes made through this object are seen through it at once, elsewhere within the documented time.
+    """
+
+    @abstractmethod
+    async def register_task_instances(self, task_instances: Sequence[TaskInstance]) -> None:
+        """Register task instances in their order, all or none. Idempotent.
+
+        Another UUID for a scope that is known (a retry) replaces the old one, which is unknown from then on; the
+        state stays. The same UUID again replaces its registration.
+
+        Raises:
+            AssetNotFoundError: An inlet or outlet is no known asset.
+            InvalidInputError: An id or a map index is not acceptable.
+        """
+
+    @abstractmethod
+    async def task_instance(self, task_instance_id: UUID) -> TaskInstance | None:
+        """Return the registration, or None."""
+
+    @abstractmethod
+    async def remove_task_instance(self, task_instance_id: UUID) -> None:
+        """Forget a task instance. Its state stays. A no-op if it is unknown."""
+
+    @abstractmethod
+    async def remove_run(self, *, dag_id: str, run_id: str) -> None:
+        """Forget every task instance of a run. A no-op if there are none."""
+
+    @abstractmethod
+    async def register_asset(self, *, name: str, uri: str | None = None, group: str = "asset") -> Asset:
+        """Return the active asset of this name and URI, made if need be. Idempotent; the group is replaced.
+
+        Args:
+            uri: None = the name.
+
+        Raises:
+            ConflictError: The name or the URI belongs to another active asset.
+            InvalidInputError: The name, the URI or the group is not acceptable.
+        """
+
+    @abstractmethod
+    async def assets(self, *, limit: int = 100, offset: int = 0) -> Sequence[Asset]:
+        """Return assets by id, inactive ones included."""
+
+    async def count_assets(self) -> int:
+        """Return how many assets there are, inactive ones included."""
+        total = 0
+        while page := await self.assets(limit=1000, offset=total):
+            total += len(page)
+        return total
+
+    @abstractmethod
+    async def deactivate_asset(self, asset_id: int) -> None:
+        """Hide an asset from workers. Its state stays. A no-op if it is inactive.
+
+        Raises:
+            AssetNotFoundError: There is no such asset.
+        """
+
+    @abstractmethod
+    async def restore_asset(self, asset_id: int) -> Asset:
+        """Make an inactive asset active again, and return it.
+
+        Raises:
+            AssetNotFoundError: There is no such asset.
+            ConflictError: An active asset has its name or URI by now.
+        """
+
+    @abstractmethod
+    async def remove_task_instances_before(self, before: Timestamp, *, limit: int = 1000) -> int:
+        """Forget task instances last registered before a time, at most ``limit``; return how many. Their state stays.
+
+        Fewer than ``limit`` means that none was left. Several processes may do so at once.
+        """
+
+    @abstractmethod
+    async def retire_assets(self, before: Timestamp, *, limit: int = 1000) -> Sequence[int]:
+        """Hide for ever assets that have been inactive since before a time; return ids, at most ``limit``.
+
+        A retired asset is unknown to every other method and cannot be restored: its state may be dropped. It is
+        returned again until :meth:`forget_asset` is called, so that nothing is left where a process ends in between.
+        """
+
+    @abstractmethod
+    async def forget_asset(self, asset_id: int) -> None:
+        """Remove what is left of a retired asset. Its id is not used again. A no-op for any other."""
+
+    async def count_overdue(
+        self, *, registered_before: Timestamp, inactive_before: Timestamp
+    ) -> tuple[int, int] | None:
+        """Return how many task instances and assets there are to forget; None if the registry does not count them.
+
+        Args:
+            registered_before: As for :meth:`remove_task_instances_before`.
+            inactive_before: As for :meth:`retire_assets`; those that are retired already count too.
+        """
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Who is asking, verified.
+
+    Args:
+        subject: The token's ``sub``, or the host's name for its user.
+        task_instance_id: For a worker: its task instance; None for a watcher or on the public route set.
+        is_watcher: A trigger without a task instance (execution route set only).
+        permissions: For the public route set: ``state:read``, ``state:write``, ``state:delete``,
+            ``directory:read``, ``directory:write``.
+        claims: The token's claims, read-only; empty for a host's own identity unless it gives some.
+        expires_at: When the credentials end, seconds since the epoch; None = unknown.
+        issued_at: When they were issued, seconds since the epoch; None = unknown.
+    """
+
+    subject: str
+    task_instance_id: UUID | None = None
+    is_watcher: bool = False
+    permissions: frozenset[str] = frozenset()
+    claims: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}), hash=False, compare=False)
+    expires_at: float | None = None
+    issued_at: float | None = None
+
+
+class Authenticator(Resource):
+    """Turns a request into a verified identity."""
+
+    @abstractmethod
+    async def authenticate(self, asgi_scope: AsgiScope, route_set: RouteSet) -> Identity:
+        """Return who is asking. The body is never read.
+
+        Raises:
+            AuthenticationError: No credentials (the client may try with some).
+            InvalidTokenError: Credentials that are not accepted.
+            ForbiddenError: Accepted, but not for this route set; the message is for the client.
+            UnavailableError: The keys cannot be fetched now.
+        """
+
+    def renew(self, identity: Identity) -> str | None:
+        """Return a fresh token for an identity whose own is about to expire, or None."""
+        return None
+
+
+class Authorizer(ABC):
+    """Decides what an identity may do. Deny by default: what no rule grants is refused."""
+
+    @abstractmethod
+    def check_task_instance(self, identity: Identity, task_instance_id: UUID | None, action: Action) -> None:
+        """Let a worker act on a task instance's state, before anything says whether it exists.
+
+        Args:
+            task_instance_id: None for an id that is no UUID.
+
+        Raises:
+            ForbiddenError: It is not the worker's own.
+        """
+
+    @abstractmethod
+    def check_asset(self, identity: Identity, asset: Asset, access: frozenset[Access], action: Action) -> None:
+        """Let a worker act on the state of an asset that exists.
+
+        Args:
+            access: How the directory says that its task instance is registered with the asset.
+
+        Raises:
+            ForbiddenError: The task is not registered with it, or not for this action.
+        """
+
+    @abstractmethod
+    def check_public(self, identity: Identity, permission: str, *, dag_id: str | None = None) -> None:
+        """Let an identity of the public route set act, before anything says whether what it names exists.
+
+        Args:
+            permission: ``state:read`` and so on.
+            dag_id: Of the dag whose task instances it concerns, empty if that is not known to exist; None = it concerns
+                none, or an asset.
+
+        Raises:
+            ForbiddenError: It lacks the permission, or has it for other dags only.
+        """
+
+    def limits_dags(self, identity: Identity) -> bool:
+        """Tell whether :meth:`check_public` may say of one dag what it does not say of another.
+
+        Where it does not, look-ups are left out that would only find out which dag something belongs to.
+        """
+        return True
+
+    @abstractmethod
+    def check_public_asset(self, identity: Identity, permission: str, asset: Asset | None) -> None:
+        """Let an identity that has the permission act on an asset.
+
+        Args:
+            asset: Active or not; None = there is no such asset. Who may not reach every asset is refused then too, so
+                that the answer does not say which ones exist.
+
+        Raises:
+            ForbiddenError: It has the permission for other assets only.
+        """

@@ -1,0 +1,227 @@
+"""The values that everything else speaks of: scopes, entries, writers, changes. Frozen and typed.
+
+Times are integers: microseconds since the epoch, UTC. :func:`to_datetime` and :func:`from_datetime` convert.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
+from typing import Any, Literal, TypeAlias, Union
+from uuid import UUID
+
+Timestamp: TypeAlias = int
+"""Microseconds since the epoch, UTC."""
+
+JsonValue: TypeAlias = Any
+"""What :func:`json.loads` can return."""
+
+NOT_MAPPED = -1
+"""The map index of a task that is not mapped."""
+
+MAX_KEY_LENGTH = 512
+"""Longest key, in characters."""
+
+MAX_ID_LENGTH = 250
+"""Longest dag, run or task id, in characters."""
+
+MAX_ASSET_NAME_LENGTH = 1500
+"""Longest asset name or URI, in characters."""
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
+_MICROSECOND = timedelta(microseconds=1)
+
+
+def to_datetime(timestamp: Timestamp) -> datetime:
+    """Return the aware UTC datetime of a timestamp.
+
+    Raises:
+        OverflowError: The timestamp is outside the years 1 to 9999.
+    """
+    return _EPOCH + timedelta(microseconds=timestamp)
+
+
+def from_datetime(moment: datetime) -> Timestamp:
+    """Return the timestamp of an aware datetime, to the microsecond.
+
+    Raises:
+        ValueError: The datetime is naive.
+    """
+    if moment.utcoffset() is None:
+        raise ValueError("a datetime without a time zone has no place on the time line")
+    return (moment - _EPOCH) // _MICROSECOND
+
+
+@dataclass(frozen=True, slots=True)
+class TaskScope:
+    """The state of one task instance; ``map_index`` -1 = not mapped."""
+
+    dag_id: str
+    run_id: str
+    task_id: str
+    map_index: int = NOT_MAPPED
+
+
+@dataclass(frozen=True, slots=True)
+class MappedTask:
+    """Every map index of one task in one run, the unmapped one (-1) included."""
+
+    dag_id: str
+    run_id: str
+    task_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """Every task instance of one run of a dag."""
+
+    dag_id: str
+    run_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class AssetScope:
+    """The state of one asset. The server knows it by id, a worker by name or URI.
+
+    Raises:
+        ValueError: None of the three is given.
+    """
+
+    asset_id: int | None = None
+    name: str | None = None
+    uri: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.asset_id is None and self.name is None and self.uri is None:
+            raise ValueError("AssetScope requires at least one of: asset_id, name, uri")
+
+
+Scope = Union[TaskScope, AssetScope]
+
+
+@dataclass(frozen=True, slots=True)
+class Asset:
+    """An asset as the directory knows it. An inactive one keeps its state, out of reach of workers."""
+
+    asset_id: int
+    name: str
+    uri: str
+    group: str = "asset"
+    active: bool = True
+
+
+Access = Literal["inlet", "outlet"]
+"""How a task instance is registered with an asset."""
+
+WriterKind = Literal["task", "watcher", "api"]
+
+
+@dataclass(frozen=True, slots=True)
+class Writer:
+    """Who wrote: a task instance, a watcher (a trigger without a task instance) or somebody over the public API.
+
+    Args:
+        kind: ``task`` (the ids are set), ``watcher`` or ``api``.
+        subject: Who called, for ``api`` and ``watcher``: the token's subject. It is shown in the history only.
+    """
+
+    kind: WriterKind
+    dag_id: str | None = None
+    run_id: str | None = None
+    task_id: str | None = None
+    map_index: int | None = None
+    subject: str | None = None
+
+    @classmethod
+    def of_task(cls, scope: TaskScope) -> Writer:
+        """Return the writer for a task instance's own token."""
+        return cls("task", scope.dag_id, scope.run_id, scope.task_id, scope.map_index)
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One key of a scope.
+
+    Args:
+        value: The JSON text as stored: what ``json.dumps`` writes by default.
+        updated_at: When it was last written.
+        revision: The scope's revision at that write; the entry's ETag.
+        expires_at: From when on it is gone; None = never.
+        writer: Who wrote it; None for a row that came from elsewhere.
+    """
+
+    key: str
+    value: str
+    updated_at: Timestamp
+    revision: int
+    expires_at: Timestamp | None = None
+    writer: Writer | None = None
+
+    @property
+    def size(self) -> int:
+        """Bytes of the stored text."""
+        return len(self.value)
+
+    def load(self) -> JsonValue:
+        """Return the value decoded.
+
+        Raises:
+            ValueError: The stored text is no JSON: a row that somebody else wrote.
+        """
+        return json.loads(self.value)
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Part of a scope's live entries, by key in byte order, read at one moment.
+
+    Args:
+        total: How many live entries the scope has.
+        revision: The scope's revision at that moment; 0 for a scope that was never written.
+    """
+
+    entries: tuple[Entry, ...]
+    total: int
+    revision: int
+
+
+ChangeKind = Literal["set", "delete", "clear", "expire"]
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One line of a scope's log.
+
+    Args:
+        key: The key; None for ``clear``, which concerns them all.
+        at: When it happened.
+        size: Bytes of the stored text that was written; 0 for the other kinds.
+        value: The text that was written, if the log keeps it.
+    """
+
+    revision: int
+    kind: ChangeKind
+    key: str | None
+    at: Timestamp
+    writer: Writer | None = None
+    size: int = 0
+    value: str | None = None
+    expires_at: Timestamp | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TaskInstance:
+    """A task instance as a host registers it.
+
+    Args:
+        id: Its UUID; a retry has a new one.
+        inlets: Ids of the assets that it reads.
+        outlets: Ids of the assets that it writes.
+    """
+
+    id: UUID
+    scope: TaskScope
+    try_number: int = 1
+    inlets: frozenset[int] = frozenset()
+    outlets: frozenset[int] = frozenset()

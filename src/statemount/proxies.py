@@ -1,0 +1,198 @@
+"""The store, directory and authenticator of whichever event loop calls: one object each for all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from uuid import UUID
+
+from typing_extensions import override
+
+from statemount.errors import NoRegistryError
+from statemount.interfaces import AsgiScope, Authenticator, Identity, Registry, RouteSet, Store
+from statemount.model import (
+    Access,
+    Asset,
+    AssetScope,
+    Change,
+    Entry,
+    MappedTask,
+    Page,
+    Run,
+    Scope,
+    TaskInstance,
+    TaskScope,
+    Timestamp,
+    Writer,
+)
+from statemount.operations import Operation, Outcome
+from statemount.runtime import Runtimes
+
+
+class RuntimeStore(Store):
+    """The store of whichever event loop calls, started by its first call."""
+
+    def __init__(self, runtimes: Runtimes) -> None:
+        self._runtimes = runtimes
+
+    @override
+    async def read(self, scope: Scope, key: str) -> Entry | None:
+        return await (await self._runtimes.current()).store.read(scope, key)
+
+    @override
+    async def list(self, scope: Scope, *, limit: int, offset: int = 0) -> Page:
+        return await (await self._runtimes.current()).store.list(scope, limit=limit, offset=offset)
+
+    @override
+    async def apply(
+        self,
+        target: Scope | MappedTask,
+        operations: Sequence[Operation],
+        *,
+        writer: Writer | None,
+    ) -> Outcome:
+        return await (await self._runtimes.current()).store.apply(target, operations, writer=writer)
+
+    @override
+    async def changes(self, scope: Scope, *, after: int = 0, limit: int = 1000) -> Sequence[Change]:
+        return await (await self._runtimes.current()).store.changes(scope, after=after, limit=limit)
+
+    @override
+    async def sweep(self, *, limit: int = 1000) -> int:
+        return await (await self._runtimes.current()).store.sweep(limit=limit)
+
+    @override
+    async def count_expired(self) -> int | None:
+        return await (await self._runtimes.current()).store.count_expired()
+
+    @override
+    async def drop(self, target: Run | AssetScope) -> None:
+        await (await self._runtimes.current()).store.drop(target)
+
+    @override
+    async def check(self) -> None:
+        await (await self._runtimes.current()).store.check()
+
+
+class RuntimeDirectory(Registry):
+    """The directory of whichever event loop calls, started by its first call.
+
+    To register something raises NoRegistryError if that directory is none that a host fills. Nothing that was
+    registered is to be removed then.
+    """
+
+    def __init__(self, runtimes: Runtimes) -> None:
+        self._runtimes = runtimes
+
+    @override
+    async def task_scope(self, task_instance_id: UUID, identity: Identity | None = None) -> TaskScope | None:
+        return await (await self._runtimes.current()).directory.task_scope(task_instance_id, identity)
+
+    @override
+    async def has_task_instance(self, target: TaskScope | MappedTask, identity: Identity | None = None) -> bool:
+        return await (await self._runtimes.current()).directory.has_task_instance(target, identity)
+
+    @override
+    async def asset(self, asset_id: int, identity: Identity | None = None) -> Asset | None:
+        return await (await self._runtimes.current()).directory.asset(asset_id, identity)
+
+    @override
+    async def asset_by_name(self, name: str, identity: Identity | None = None) -> Asset | None:
+        return await (await self._runtimes.current()).directory.asset_by_name(name, identity)
+
+    @override
+    async def asset_by_uri(self, uri: str, identity: Identity | None = None) -> Asset | None:
+        return await (await self._runtimes.current()).directory.asset_by_uri(uri, identity)
+
+    @override
+    async def access(self, task_instance_id: UUID, asset: Asset, identity: Identity | None = None) -> frozenset[Access]:
+        return await (await self._runtimes.current()).directory.access(task_instance_id, asset, identity)
+
+    @override
+    async def register_task_instances(self, task_instances: Sequence[TaskInstance]) -> None:
+        await (await self._task_registry()).register_task_instances(task_instances)
+
+    @override
+    async def task_instance(self, task_instance_id: UUID) -> TaskInstance | None:
+        return await (await self._task_registry()).task_instance(task_instance_id)
+
+    @override
+    async def remove_task_instance(self, task_instance_id: UUID) -> None:
+        await (await self._task_registry()).remove_task_instance(task_instance_id)
+
+    @override
+    async def remove_run(self, *, dag_id: str, run_id: str) -> None:
+        registry = (await self._runtimes.current()).registry
+        if registry is not None:
+            await registry.remove_run(dag_id=dag_id, run_id=run_id)
+
+    @override
+    async def register_asset(self, *, name: str, uri: str | None = None, group: str = "asset") -> Asset:
+        return await (await self._registry()).register_asset(name=name, uri=uri, group=group)
+
+    @override
+    async def assets(self, *, limit: int = 100, offset: int = 0) -> Sequence[Asset]:
+        return await (await self._registry()).assets(limit=limit, offset=offset)
+
+    @override
+    async def count_assets(self) -> int:
+        return await (await self._registry()).count_assets()
+
+    @override
+    async def deactivate_asset(self, asset_id: int) -> None:
+        await (await self._registry()).deactivate_asset(asset_id)
+
+    @override
+    async def restore_asset(self, asset_id: int) -> Asset:
+        return await (await self._registry()).restore_asset(asset_id)
+
+    @override
+    async def remove_task_instances_before(self, before: Timestamp, *, limit: int = 1000) -> int:
+        registry = (await self._runtimes.current()).registry
+        return 0 if registry is None else await registry.remove_task_instances_before(before, limit=limit)
+
+    @override
+    async def retire_assets(self, before: Timestamp, *, limit: int = 1000) -> Sequence[int]:
+        registry = (await self._runtimes.current()).registry
+        return () if registry is None else await registry.retire_assets(before, limit=limit)
+
+    @override
+    async def forget_asset(self, asset_id: int) -> None:
+        await (await self._registry()).forget_asset(asset_id)
+
+    @override
+    async def count_overdue(
+        self, *, registered_before: Timestamp, inactive_before: Timestamp
+    ) -> tuple[int, int] | None:
+        registry = (await self._runtimes.current()).registry
+        if registry is None:
+            return 0, 0
+        return await registry.count_overdue(registered_before=registered_before, inactive_before=inactive_before)
+
+    async def _registry(self) -> Registry:
+        runtime = await self._runtimes.current()
+        if runtime.registry is None:
+            raise NoRegistryError(f"nothing can be registered with {type(runtime.directory).__name__}")
+        return runtime.registry
+
+    async def _task_registry(self) -> Registry:
+        runtime = await self._runtimes.current()
+        if runtime.registry is not None and runtime.registry is not runtime.directory:
+            # It is asked for assets only: what is registered in it would be known to nobody.
+            raise NoRegistryError(f"no task instance can be registered with {type(runtime.directory).__name__}")
+        return await self._registry()
+
+
+class RuntimeAuthenticator(Authenticator):
+    """The authenticator of whichever event loop calls, started by its first call."""
+
+    def __init__(self, runtimes: Runtimes) -> None:
+        self._runtimes = runtimes
+
+    @override
+    async def authenticate(self, asgi_scope: AsgiScope, route_set: RouteSet) -> Identity:
+        return await (await self._runtimes.current()).authenticator.authenticate(asgi_scope, route_set)
+
+    @override
+    def renew(self, identity: Identity) -> str | None:
+        runtime = self._runtimes.running()
+        return None if runtime is None else runtime.authenticator.renew(identity)

@@ -1,0 +1,69 @@
+"""Which keys, ids, names and URIs are acceptable."""
+
+from __future__ import annotations
+
+from statemount.errors import InvalidInputError, Problem
+from statemount.model import MAX_ID_LENGTH, MAX_KEY_LENGTH
+
+
+def text_problem(text: str, loc: tuple[str | int, ...], *, max_length: int, min_length: int = 1) -> Problem | None:
+    """Return what is wrong with a text that identifies something, or None.
+
+    Args:
+        loc: Where it stood in the request.
+        max_length: In characters.
+        min_length: In characters.
+    """
+    if len(text) < min_length:
+        plural = "" if min_length == 1 else "s"
+        return Problem(
+            "string_too_short",
+            loc,
+            f"String should have at least {min_length} character{plural}",
+            text,
+            {"min_length": min_length},
+        )
+    if len(text) > max_length:
+        return Problem(
+            "string_too_long",
+            loc,
+            f"String should have at most {max_length} characters",
+            text,
+            {"max_length": max_length},
+        )
+    if "\0" in text:
+        return Problem("value_error", loc, "Value error, must not contain NUL characters", text, {"error": {}})
+    if not text.isascii() and not _is_unicode(text):
+        return Problem(
+            "string_unicode", loc, "Input should be a valid string, unable to parse raw data as a unicode string"
+        )
+    return None
+
+
+def _is_unicode(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def key_problem(key: str, loc: tuple[str | int, ...] = ("path", "key")) -> Problem | None:
+    """Return what is wrong with a key, or None: 1 to 512 characters, UTF-8, no NUL."""
+    return text_problem(key, loc, max_length=MAX_KEY_LENGTH)
+
+
+def id_problem(text: str, loc: tuple[str | int, ...]) -> Problem | None:
+    """Return what is wrong with a dag, run or task id, or None: 1 to 250 characters, UTF-8, no NUL."""
+    return text_problem(text, loc, max_length=MAX_ID_LENGTH)
+
+
+def check_key(key: str) -> None:
+    """Refuse a key that cannot be stored.
+
+    Raises:
+        InvalidInputError: See :func:`key_problem`.
+    """
+    problem = key_problem(key)
+    if problem is not None:
+        raise InvalidInputError([problem])

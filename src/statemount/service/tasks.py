@@ -1,0 +1,46 @@
+"""Task state: the rules for the entries of one task instance."""
+
+from __future__ import annotations
+
+from statemount.interfaces import Clock, Store
+from statemount.model import JsonValue, MappedTask, TaskScope, Writer
+from statemount.operations import Clear, Result
+from statemount.service.expiry import DEFAULT, Expiry, Retention
+from statemount.service.limits import ValueLimits
+from statemount.service.states import API, States
+
+
+class TaskStates(States[TaskScope]):
+    """Reads and writes task state."""
+
+    def __init__(self, store: Store, limits: ValueLimits, retention: Retention, clock: Clock) -> None:
+        super().__init__(store, limits)
+        self._retention = retention
+        self._clock = clock
+
+    async def set(
+        self,
+        scope: TaskScope,
+        key: str,
+        value: JsonValue,
+        *,
+        expires_at: Expiry = DEFAULT,
+        writer: Writer = API,
+    ) -> Result:
+        """Create or overwrite one key, its expiry included.
+
+        Args:
+            expires_at: A timestamp, None = never, or ``"default"`` = now plus the configured retention.
+
+        Raises:
+            InvalidInputError: The key or the value is refused.
+            TooLargeError: The stored text is longer than the body limit.
+            ScopeFullError: The scope would hold too much.
+        """
+        operation = self._set(key, value, self._retention.resolve(expires_at, self._clock()), writer)
+        outcome = await self._store.apply(scope, [operation], writer=writer)
+        return outcome.results[0]
+
+    async def clear(self, target: TaskScope | MappedTask, *, writer: Writer = API) -> None:
+        """Remove every key of a task instance, or of every map index of a task."""
+        await self._store.apply(target, [Clear()], writer=writer)

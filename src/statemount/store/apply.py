@@ -1,0 +1,225 @@
+"""The pure heart of every store: what a write does to a scope.
+
+All rules of an update live here: conditions, expiry, limits and revisions. It reads nothing and writes nothing, so
+that the memory store and the database store cannot differ.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from statemount.errors import ScopeFullError
+from statemount.model import Change, Entry, Timestamp, Writer
+from statemount.operations import KEEP, Clear, Condition, Operation, Outcome, Result, Set
+from statemount.store.options import StoreOptions
+
+
+class Row(Protocol):
+    """What must be known of a stored row: an :class:`~statemount.model.Entry` will do."""
+
+    @property
+    def revision(self) -> int: ...
+
+    @property
+    def expires_at(self) -> Timestamp | None: ...
+
+    @property
+    def size(self) -> int: ...
+
+
+@dataclass(slots=True)
+class ScopeState:
+    """What a transaction knows of a scope, under its lock.
+
+    Args:
+        revision: Of the last change.
+        updated_at: Of the last change; never goes back.
+        entries: How many rows there are, expired ones included.
+        size: Bytes of stored text in them.
+        known: The rows of the keys that are written, expired ones included; None = there is no such row.
+        live: How many entries are not expired. Needed, and only then known, where a ``Clear`` is among the operations.
+        keeps_values: Whether the log keeps values.
+    """
+
+    revision: int
+    updated_at: Timestamp
+    entries: int
+    size: int
+    known: dict[str, Row | None] = field(default_factory=dict)
+    live: int = 0
+    keeps_values: bool = False
+
+    def absorb(self, applied: Applied) -> None:
+        """Move on to the state after a write."""
+        self.revision = applied.outcome.revision
+        self.updated_at = applied.updated_at
+        self.entries = applied.entries
+        self.size = applied.size
+        self.live = applied.live
+        if applied.cleared:
+            self.known = dict.fromkeys(self.known)
+        self.known.update(applied.written)
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """What a write does.
+
+    Args:
+        written: The rows to write, None = to remove; they come after the clearing, if there is one.
+        cleared: Every row of the scope goes first.
+        changes: The log's new lines, in order; none if nothing changed.
+    """
+
+    outcome: Outcome
+    changes: tuple[Change, ...]
+    written: Mapping[str, Entry | None]
+    cleared: bool
+    updated_at: Timestamp
+    entries: int
+    size: int
+    live: int
+
+
+def apply(
+    state: ScopeState,
+    operations: Sequence[Operation],
+    *,
+    writer: Writer | None,
+    now: Timestamp,
+    options: StoreOptions,
+) -> Applied:
+    """Return what the operations do to a scope, all or none; ``state`` is left as it is.
+
+    An expired entry is absent. A write to its key logs the expiry first. Every change takes the next revision.
+
+    Raises:
+        ScopeFullError: The scope would hold more than the options allow.
+    """
+    work = _Work(state, writer, max(now, state.updated_at), options)
+    results: list[Result] = []
+    for operation in operations:
+        if isinstance(operation, Clear):
+            results.append(work.clear())
+            continue
+        row = work.live_row(operation.key)
+        if operation.condition is not None and not _holds(operation.condition, row):
+            results.append(Result("failed", 0 if row is None else row.revision))
+            return work.nothing(results)
+        results.append(work.set(operation, row) if isinstance(operation, Set) else work.delete(operation.key, row))
+    return work.done(results)
+
+
+def is_live(row: Row, now: Timestamp) -> bool:
+    """Tell whether a row counts: it is gone from ``expires_at`` on."""
+    return row.expires_at is None or row.expires_at > now
+
+
+def _holds(condition: Condition, row: Row | None) -> bool:
+    if condition.exists is not None and condition.exists != (row is not None):
+        return False
+    return condition.revisions is None or (row is not None and row.revision in condition.revisions)
+
+
+class _Work:
+    """One run of :func:`apply`: the changes so far, over a state that stays as it is."""
+
+    def __init__(self, state: ScopeState, writer: Writer | None, now: Timestamp, options: StoreOptions) -> None:
+        self._state = state
+        self._writer = writer
+        self._now = now
+        self._options = options
+        self._revision = state.revision
+        self._entries = state.entries
+        self._size = state.size
+        self._live = state.live
+        self._cleared = False
+        self._written: dict[str, Entry | None] = {}
+        self._changes: list[Change] = []
+
+    def _row(self, key: str) -> Row | None:
+        if key in self._written:
+            return self._written[key]
+        return None if self._cleared else self._state.known.get(key)
+
+    def live_row(self, key: str) -> Row | None:
+        row = self._row(key)
+        return row if row is not None and is_live(row, self._now) else None
+
+    def _log(self, change: Change) -> None:
+        self._changes.append(change)
+        self._revision = change.revision
+
+    def _remove_row(self, key: str, row: Row) -> None:
+        self._entries -= 1
+        self._size -= row.size
+        self._written[key] = None
+
+    def _expire(self, key: str) -> None:
+        """Log the expiry of a row that nobody has swept yet."""
+        row = self._row(key)
+        if row is not None and not is_live(row, self._now):
+            self._remove_row(key, row)
+            self._log(Change(self._revision + 1, "expire", key, self._now))
+
+    def set(self, operation: Set, row: Row | None) -> Result:
+        key, value = operation.key, operation.value
+        if row is None:
+            self._expire(key)
+        else:
+            self._remove_row(key, row)
+        kept = None if row is None else row.expires_at
+        expires_at = kept if operation.expires_at == KEEP else operation.expires_at
+        revision = self._revision + 1
+        written = Entry(key, value, self._now, revision, expires_at, self._writer)
+        self._written[key] = written
+        self._entries += 1
+        self._size += len(value)
+        self._live += is_live(written, self._now) - (row is not None)
+        grows = row is None or len(value) > row.size
+        if grows and (self._entries > self._options.max_entries or self._size > self._options.max_bytes):
+            raise ScopeFullError(
+                f"state is full: at most {self._options.max_entries} keys and {self._options.max_bytes} bytes"
+            )
+        keeps = self._state.keeps_values and len(value) <= self._options.max_logged_value_bytes
+        self._log(
+            Change(revision, "set", key, self._now, self._writer, len(value), value if keeps else None, expires_at)
+        )
+        return Result("changed", revision)
+
+    def delete(self, key: str, row: Row | None) -> Result:
+        if row is None:
+            self._expire(key)
+            return Result("unchanged", 0)
+        self._remove_row(key, row)
+        self._live -= 1
+        self._log(Change(self._revision + 1, "delete", key, self._now, self._writer))
+        return Result("changed", 0)
+
+    def clear(self) -> Result:
+        if self._live == 0:
+            return Result("unchanged", 0)
+        self._cleared = True
+        self._written.clear()
+        self._entries = self._size = self._live = 0
+        self._log(Change(self._revision + 1, "clear", None, self._now, self._writer))
+        return Result("changed", 0)
+
+    def done(self, results: list[Result]) -> Applied:
+        return Applied(
+            Outcome(tuple(results), self._revision),
+            tuple(self._changes),
+            self._written,
+            self._cleared,
+            self._now if self._changes else self._state.updated_at,
+            self._entries,
+            self._size,
+            self._live,
+        )
+
+    def nothing(self, results: list[Result]) -> Applied:
+        state = self._state
+        outcome = Outcome(tuple(results), state.revision)
+        return Applied(outcome, (), {}, False, state.updated_at, state.entries, state.size, state.live)

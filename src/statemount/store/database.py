@@ -1,0 +1,155 @@
+"""The store in a database: SQLite, PostgreSQL, MariaDB or MySQL."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from statemount.database.connections import Connections
+from statemount.database.digests import owner_digest, scope_digest
+from statemount.database.query import Script
+from statemount.database.schema import TableNames
+from statemount.database.statements import make_store_statements
+from statemount.interfaces import Clock, Store
+from statemount.model import AssetScope, Change, Entry, MappedTask, Page, Run, Scope, Writer
+from statemount.observer import SILENT, Observer
+from statemount.operations import Operation, Outcome, Set
+from statemount.store.group import Lane
+from statemount.store.options import StoreOptions
+from statemount.store.reading import Get, GroupRead, entry_of
+from statemount.store.scope_ids import ScopeIds
+from statemount.store.scopes import check_clears_task, stored_scope
+from statemount.store.sweeping import Sweep
+from statemount.store.writers import read_writer
+from statemount.store.writing import GroupCommit, Write
+
+_SERVER_LANES = 2
+_OPERATION_BYTES = 100
+
+
+class DatabaseStore(Store):
+    """Keeps state in tables. No request awaits a driver: requests wait for lanes, which own the driver's calls.
+
+    Args:
+        connections: Opened before the store, and closed after it.
+        tables: The names of the tables.
+        clock: Microseconds since the epoch.
+        options: Limits, and what the log keeps.
+        max_waiting: Most requests that may wait in a lane; one more is refused with ``OverloadedError``.
+        observer: Is told of the lanes.
+    """
+
+    def __init__(
+        self,
+        connections: Connections,
+        *,
+        tables: TableNames,
+        clock: Clock,
+        options: StoreOptions | None = None,
+        max_waiting: int = 10_000,
+        observer: Observer = SILENT,
+    ) -> None:
+        self._connections = connections
+        self._statements = make_store_statements(connections.url.dialect, tables)
+        self._clock = clock
+        self._options = options or StoreOptions()
+        ids = ScopeIds()
+        self._commit = GroupCommit(connections, self._statements, ids, clock, self._options)
+        self._sweep = Sweep(connections, self._statements, clock)
+        read = GroupRead(connections, self._statements, ids, clock)
+        # One writer at a time is all that SQLite has; on a server a second lane keeps one locked scope from holding
+        # up the others. A scope always has the same lane, which keeps its writes in their order.
+        count = 1 if connections.url.is_embedded else _SERVER_LANES
+        self._writers: list[Lane[Write, Outcome]] = [
+            Lane(self._commit, max_waiting=max_waiting, kind="write", observer=observer) for _ in range(count)
+        ]
+        self._readers: list[Lane[Get, Entry | None]] = [
+            Lane(read, max_waiting=max_waiting, kind="read", observer=observer) for _ in range(count)
+        ]
+
+    async def open(self) -> None:
+        for lane in self._writers:
+            lane.start()
+        for reader in self._readers:
+            reader.start()
+
+    async def close(self) -> None:
+        for lane in self._writers:
+            await lane.stop()
+        for reader in self._readers:
+            await reader.stop()
+
+    async def read(self, scope: Scope, key: str) -> Entry | None:
+        stored = stored_scope(scope)
+        lane = self._readers[hash(stored) % len(self._readers)]
+        return await lane.ask(Get(stored, key))
+
+    async def list(self, scope: Scope, *, limit: int, offset: int = 0) -> Page:
+        now = self._clock()
+        read = self._connections.read(lambda: self._list_script(scope, now, limit, offset))
+        return await self._connections.detached(read)
+
+    def _list_script(self, scope: Scope, now: int, limit: int, offset: int) -> Script[Page]:
+        rows = yield self._statements.list_page(scope_digest(scope), now, limit, offset)
+        if not rows:
+            return Page((), 0, 0)
+        entries = tuple(entry_of(row[2:]) for row in rows if row[2] is not None)
+        return Page(entries, rows[0][1], rows[0][0])
+
+    async def apply(
+        self,
+        target: Scope | MappedTask,
+        operations: Sequence[Operation],
+        *,
+        writer: Writer | None,
+    ) -> Outcome:
+        if isinstance(target, MappedTask):
+            check_clears_task(operations)
+            return await self._connections.detached(self._commit.clear_task(target, writer))
+        scope = stored_scope(target)
+        size = sum(len(o.value) + _OPERATION_BYTES for o in operations if isinstance(o, Set))
+        lane = self._writers[hash(scope) % len(self._writers)]
+        return await lane.ask(Write(scope, operations, writer), size=size, count=len(operations))
+
+    async def changes(self, scope: Scope, *, after: int = 0, limit: int = 1000) -> Sequence[Change]:
+        read = self._connections.read(lambda: self._changes_script(scope, after, limit))
+        return await self._connections.detached(read)
+
+    def _changes_script(self, scope: Scope, after: int, limit: int) -> Script[Sequence[Change]]:
+        rows = yield self._statements.changes(scope_digest(scope), after, limit)
+        return [
+            Change(
+                revision, kind, None if key is None else bytes(key).decode(), at, read_writer(writer), size, value, end
+            )
+            for revision, kind, key, at, writer, size, value, end in rows
+        ]
+
+    async def sweep(self, *, limit: int = 1000) -> int:
+        return await self._connections.detached(self._sweep(limit))
+
+    async def count_expired(self) -> int | None:
+        return await self._connections.detached(self._sweep.count())
+
+    async def drop(self, target: Run | AssetScope) -> None:
+        await self._connections.detached(self._drop(owner_digest(target)))
+
+    async def _drop(self, digest: bytes) -> None:
+        # The tombstone is there before the scopes go, so that none of them is made again behind our back.
+        await self._connections.write(lambda: self._tombstone_script(digest))
+        await self._connections.write(lambda: self._drop_script(digest))
+
+    def _tombstone_script(self, digest: bytes) -> Script[None]:
+        now = self._clock()
+        yield from self._statements.put_tombstone(digest, now + self._options.tombstone_seconds * 1_000_000, now)
+
+    def _drop_script(self, digest: bytes) -> Script[None]:
+        rows = yield self._statements.find_run(digest)
+        scope_ids = sorted(row[1] for row in rows)
+        if scope_ids:
+            yield self._statements.lock_scopes(scope_ids)
+            yield from self._statements.drop_scopes(scope_ids)
+
+    async def check(self) -> None:
+        await self._connections.detached(self._connections.read(self._ping_script))
+
+    def _ping_script(self) -> Script[None]:
+        yield self._statements.ping()

@@ -1,0 +1,164 @@
+"""A store in memory: for tests, and for a host that needs no more than its own process."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from statemount.database.digests import asset_id
+from statemount.errors import ScopeFullError
+from statemount.interfaces import Clock, Store
+from statemount.model import AssetScope, Change, Entry, MappedTask, Page, Run, Scope, TaskScope, Timestamp, Writer
+from statemount.operations import Clear, Operation, Outcome, Result, Set
+from statemount.store.apply import ScopeState, apply, is_live
+from statemount.store.dropped import dropped
+from statemount.store.options import StoreOptions
+from statemount.store.scopes import check_clears_task, stored_scope
+
+_LOG_LENGTH = 1000
+
+
+@dataclass(slots=True)
+class _Scope:
+    state: ScopeState
+    entries: dict[str, Entry] = field(default_factory=dict)
+    log: deque[Change] = field(default_factory=lambda: deque(maxlen=_LOG_LENGTH))
+
+
+class MemoryStore(Store):
+    """Keeps everything in this object, which may be used from one event loop after the other.
+
+    Every method does its work without waiting for anything, which makes it atomic.
+
+    Args:
+        clock: Microseconds since the epoch.
+        options: Limits, and what the log keeps (at most 1,000 changes a scope).
+    """
+
+    def __init__(self, *, clock: Clock, options: StoreOptions | None = None) -> None:
+        self._clock = clock
+        self._options = options or StoreOptions()
+        self._scopes: dict[Scope, _Scope] = {}
+        self._dropped: dict[Run | AssetScope, Timestamp] = {}
+
+    async def read(self, scope: Scope, key: str) -> Entry | None:
+        kept = self._scopes.get(stored_scope(scope))
+        entry = None if kept is None else kept.entries.get(key)
+        return entry if entry is not None and is_live(entry, self._clock()) else None
+
+    async def list(self, scope: Scope, *, limit: int, offset: int = 0) -> Page:
+        kept = self._scopes.get(stored_scope(scope))
+        if kept is None:
+            return Page((), 0, 0)
+        live = sorted(_live(kept, self._clock()), key=lambda entry: entry.key.encode())
+        return Page(tuple(live[offset : offset + limit]), len(live), kept.state.revision)
+
+    async def apply(
+        self,
+        target: Scope | MappedTask,
+        operations: Sequence[Operation],
+        *,
+        writer: Writer | None,
+    ) -> Outcome:
+        if isinstance(target, MappedTask):
+            check_clears_task(operations)
+            return self._clear_all(target, writer)
+        target = stored_scope(target)
+        kept = self._scopes.get(target)
+        if kept is not None:
+            return self._write(kept, operations, writer)
+        now = self._clock()
+        kept = _Scope(ScopeState(now, now, 0, 0, keeps_values=self._options.logs_values_of(target)))
+        if not any(isinstance(operation, Set) for operation in operations):
+            return Outcome(self._write(kept, operations, writer).results, 0)
+        self._refuse_dropped(target, now)
+        self._scopes[target] = kept
+        return self._write(kept, operations, writer)
+
+    def _write(self, kept: _Scope, operations: Sequence[Operation], writer: Writer | None) -> Outcome:
+        state, now = kept.state, self._clock()
+        state.known = {o.key: kept.entries.get(o.key) for o in operations if not isinstance(o, Clear)}
+        state.live = 0
+        if any(isinstance(o, Clear) for o in operations):
+            state.live = sum(1 for _ in _live(kept, max(now, state.updated_at)))
+        try:
+            applied = apply(state, operations, writer=writer, now=now, options=self._options)
+        except ScopeFullError:
+            if not self._expire(kept, now, len(kept.entries)):
+                raise
+            return self._write(kept, operations, writer)
+        if applied.cleared:
+            kept.entries.clear()
+        for key, entry in applied.written.items():
+            if entry is None:
+                kept.entries.pop(key, None)
+            else:
+                kept.entries[key] = entry
+        state.absorb(applied)
+        kept.log.extend(applied.changes)
+        return applied.outcome
+
+    def _clear_all(self, task: MappedTask, writer: Writer | None) -> Outcome:
+        outcomes = [
+            self._write(kept, [Clear()], writer)
+            for scope, kept in self._scopes.items()
+            if isinstance(scope, TaskScope) and MappedTask(scope.dag_id, scope.run_id, scope.task_id) == task
+        ]
+        is_changed = any(outcome.results[0].status == "changed" for outcome in outcomes)
+        result = Result("changed" if is_changed else "unchanged", 0)
+        return Outcome((result,), max((outcome.revision for outcome in outcomes), default=0))
+
+    async def changes(self, scope: Scope, *, after: int = 0, limit: int = 1000) -> Sequence[Change]:
+        kept = self._scopes.get(stored_scope(scope))
+        if kept is None:
+            return ()
+        return [change for change in kept.log if change.revision > after][:limit]
+
+    async def sweep(self, *, limit: int = 1000) -> int:
+        now = self._clock()
+        self._dropped = {owner: until for owner, until in self._dropped.items() if until > now}
+        swept = 0
+        for kept in list(self._scopes.values()):
+            if swept >= limit:
+                break
+            swept += self._expire(kept, now, limit - swept)
+        return swept
+
+    async def count_expired(self) -> int | None:
+        now = self._clock()
+        return sum(not is_live(entry, now) for kept in self._scopes.values() for entry in kept.entries.values())
+
+    @staticmethod
+    def _expire(kept: _Scope, now: Timestamp, limit: int) -> int:
+        state = kept.state
+        expired = [entry for entry in kept.entries.values() if not is_live(entry, now)][:limit]
+        now = max(now, state.updated_at)
+        for entry in expired:
+            del kept.entries[entry.key]
+            state.entries -= 1
+            state.size -= entry.size
+            state.revision += 1
+            state.updated_at = now
+            kept.log.append(Change(state.revision, "expire", entry.key, now))
+        return len(expired)
+
+    async def drop(self, target: Run | AssetScope) -> None:
+        target = target if isinstance(target, Run) else AssetScope(asset_id(target))
+        self._dropped[target] = self._clock() + self._options.tombstone_seconds * 1_000_000
+        for scope in [scope for scope in self._scopes if _owner(scope) == target]:
+            del self._scopes[scope]
+
+    def _refuse_dropped(self, scope: Scope, now: Timestamp) -> None:
+        until = self._dropped.get(_owner(scope))
+        if until is not None and until > now:
+            raise dropped(scope)
+
+
+def _owner(scope: Scope) -> Run | AssetScope:
+    """Return what a scope is dropped with."""
+    return Run(scope.dag_id, scope.run_id) if isinstance(scope, TaskScope) else scope
+
+
+def _live(kept: _Scope, now: Timestamp) -> Iterable[Entry]:
+    return (entry for entry in kept.entries.values() if is_live(entry, now))

@@ -1,0 +1,333 @@
+"""Group commit: the writes that wait together, in one transaction of five steps.
+
+1. lock the scopes, ascending by id; 2. read the rows that are touched; 3. :func:`~statemount.store.apply.apply`
+decides; 4. write; 5. commit, and only then acknowledge.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
+
+from statemount.database.connections import Connections
+from statemount.database.digests import task_digest
+from statemount.database.query import Script
+from statemount.database.rows import ChangeRow, EntryRow, ScopeRow, WriteSet
+from statemount.database.statements.base import StoreStatements
+from statemount.errors import LockedError, NotFoundError, ScopeFullError, StateMountError, UnavailableError
+from statemount.interfaces import Clock
+from statemount.model import Change, Entry, MappedTask, Scope, Timestamp, Writer
+from statemount.operations import Clear, Delete, Operation, Outcome, Result, Set
+from statemount.store.apply import Applied, ScopeState, apply, is_live
+from statemount.store.dropped import dropped
+from statemount.store.group import Ticket
+from statemount.store.options import StoreOptions
+from statemount.store.scope_ids import ScopeIds, create_scopes, find_scopes
+from statemount.store.writers import writer_text
+
+_logger = logging.getLogger("statemount.store")
+
+_ROOM = 1000
+"""So many expired entries at most make room for a write to a full scope."""
+
+
+class Write(NamedTuple):
+    """What somebody wants to write."""
+
+    scope: Scope
+    operations: Sequence[Operation]
+    writer: Writer | None
+
+
+class _Known(NamedTuple):
+    """What a transaction reads of a stored row."""
+
+    revision: int
+    expires_at: Timestamp | None
+    size: int
+
+
+class _ScopeGoneError(Exception):
+    """A remembered scope id is of no more use: its scope was dropped."""
+
+    def __init__(self, scope_ids: Iterable[int]) -> None:
+        super().__init__("scope gone")
+        self.scope_ids = frozenset(scope_ids)
+
+
+class GroupCommit:
+    """Commits a group of writes."""
+
+    def __init__(
+        self,
+        connections: Connections,
+        statements: StoreStatements,
+        ids: ScopeIds,
+        clock: Clock,
+        options: StoreOptions,
+    ) -> None:
+        self._connections = connections
+        self._statements = statements
+        self._ids = ids
+        self._clock = clock
+        self._options = options
+
+    async def __call__(self, group: Sequence[Ticket[Write, Outcome]]) -> None:
+        try:
+            answers = await self._commit([ticket.request for ticket in group])
+        except (UnavailableError, NotFoundError) as error:
+            if len(group) == 1 or isinstance(error, UnavailableError):
+                raise
+        except Exception:
+            if len(group) == 1:
+                raise
+            _logger.warning("a group of %d writes failed, and is done one by one", len(group), exc_info=True)
+        else:
+            for ticket, answer in zip(group, answers, strict=True):
+                if isinstance(answer, Outcome):
+                    ticket.succeed(answer)
+                else:
+                    ticket.fail(answer)
+            return
+        for ticket in group:
+            await self._alone(ticket)
+
+    async def _alone(self, ticket: Ticket[Write, Outcome]) -> None:
+        try:
+            await self([ticket])
+        except Exception as error:
+            ticket.fail(error)
+
+    async def _commit(self, writes: Sequence[Write]) -> Sequence[Outcome | StateMountError]:
+        """Return what came of each write."""
+        ids = await self._resolve(writes)
+        try:
+            return await self._connections.write(lambda: self._transaction(writes, ids))
+        except LockedError:
+            if len(set(ids.values())) < 2:
+                raise
+            # Somebody holds one of the scopes for long: the writes to the others do not fail with it.
+            return await self._connections.write(lambda: self._transaction(writes, ids, skips_locked=True))
+        except _ScopeGoneError as gone:
+            for scope, scope_id in ids.items():
+                if scope_id in gone.scope_ids:
+                    self._ids.forget(scope)
+            return await self._commit(writes)
+
+    async def _resolve(self, writes: Sequence[Write]) -> Mapping[Scope, int]:
+        """Return the ids of the scopes; a scope that is missing is made only if something may be written to it.
+
+        Raises:
+            NotFoundError: A scope's run, or asset, was dropped a moment ago.
+        """
+        ids: dict[Scope, int] = {}
+        wanted: dict[Scope, bool] = {}
+        for write in writes:
+            scope_id = self._ids.get(write.scope)
+            if scope_id is None:
+                sets = any(isinstance(operation, Set) for operation in write.operations)
+                wanted[write.scope] = wanted.get(write.scope, False) or sets
+            else:
+                ids[write.scope] = scope_id
+        if wanted:
+            now = self._clock()
+            found = dict(await self._connections.read(lambda: find_scopes(self._statements, wanted, now)))
+            missing = [scope for scope, sets in wanted.items() if sets and scope not in found]
+            if missing:
+                await self._connections.write(lambda: create_scopes(self._statements, missing, now))
+                # Looked up once they are committed, and not before: a drop that did not see them is seen here.
+                found.update(await self._connections.read(lambda: find_scopes(self._statements, missing, now)))
+                for scope in missing:
+                    if scope not in found:
+                        raise dropped(scope)
+            for scope, scope_id in found.items():
+                self._ids.remember(scope, scope_id)
+            ids.update(found)
+        return ids
+
+    def _transaction(
+        self, writes: Sequence[Write], ids: Mapping[Scope, int], *, skips_locked: bool = False
+    ) -> Script[Sequence[Outcome | StateMountError]]:
+        now = self._clock()
+        states = yield from self._lock(writes, ids, now, skips_locked=skips_locked)
+        work: dict[int, _ScopeWork] = {}
+        answers: list[Outcome | StateMountError] = []
+        for write in writes:
+            scope_id = ids.get(write.scope)
+            if scope_id is None:
+                answers.append(_nothing_there(write.operations))
+                continue
+            if scope_id not in states:
+                answers.append(UnavailableError(f"somebody else holds the lock of {write.scope}"))
+                continue
+            state, scope_work = states[scope_id], work.setdefault(scope_id, _ScopeWork())
+            try:
+                applied = self._apply(state, write, now)
+            except ScopeFullError:
+                yield from self._make_room(scope_id, state, scope_work, now)
+                try:
+                    applied = self._apply(state, write, now)
+                except ScopeFullError as error:
+                    answers.append(error)
+                    continue
+            scope_work.add(applied, state)
+            answers.append(applied.outcome)
+        yield from self._statements.write(_write_set(work, states))
+        return answers
+
+    def _apply(self, state: ScopeState, write: Write, now: Timestamp) -> Applied:
+        return apply(state, write.operations, writer=write.writer, now=now, options=self._options)
+
+    def _make_room(self, scope_id: int, state: ScopeState, scope_work: _ScopeWork, now: Timestamp) -> Script[None]:
+        """Sweep a full scope, under the lock that is held."""
+        if not scope_work.cleared:  # else what is stored is gone already
+            rows = yield self._statements.expired_in(scope_id, now, _ROOM)
+            unknown = [bytes(row[1]) for row in rows if bytes(row[1]).decode() not in state.known]
+            if unknown:
+                rows = yield self._statements.read_known([(scope_id, key) for key in unknown])
+                for _, key, revision, expires_at, size in rows:
+                    state.known[bytes(key).decode()] = _Known(revision, expires_at, size)
+        expired = [Delete(key) for key, row in state.known.items() if row is not None and not is_live(row, now)]
+        scope_work.add(apply(state, expired, writer=None, now=now, options=self._options), state)
+
+    def _lock(
+        self, writes: Sequence[Write], ids: Mapping[Scope, int], now: Timestamp, *, skips_locked: bool
+    ) -> Script[dict[int, ScopeState]]:
+        """Lock the scopes, and read what the operations touch."""
+        scope_ids = sorted(set(ids.values()))
+        states: dict[int, ScopeState] = {}
+        if not scope_ids:
+            return states
+        keeps = {scope_id: self._options.logs_values_of(scope) for scope, scope_id in ids.items()}
+        lock = self._statements.lock_free_scopes if skips_locked else self._statements.lock_scopes
+        rows = yield lock(scope_ids)
+        for scope_id, revision, updated_at, entries, size in rows:
+            states[scope_id] = ScopeState(revision, updated_at, entries, size, keeps_values=keeps[scope_id])
+        if len(states) < len(scope_ids) and not skips_locked:
+            raise _ScopeGoneError(set(scope_ids) - set(states))
+        keys: dict[tuple[int, bytes], str] = {}
+        cleared: set[int] = set()
+        for write in writes:
+            write_id = ids.get(write.scope)
+            if write_id not in states:
+                continue
+            for operation in write.operations:
+                if isinstance(operation, Clear):
+                    cleared.add(write_id)
+                else:
+                    keys[write_id, operation.key.encode()] = operation.key
+        if keys:
+            rows = yield self._statements.read_known(list(keys))
+            for scope_id, key, revision, expires_at, size in rows:
+                states[scope_id].known[keys[scope_id, bytes(key)]] = _Known(revision, expires_at, size)
+        yield from self._count_live({scope_id: states[scope_id] for scope_id in sorted(cleared)}, now)
+        return states
+
+    def _count_live(self, states: Mapping[int, ScopeState], now: Timestamp) -> Script[None]:
+        moments: dict[Timestamp, list[int]] = {}
+        for scope_id, state in states.items():  # each at its own moment, which never lies before its last change
+            moments.setdefault(max(now, state.updated_at), []).append(scope_id)
+        for moment, scope_ids in moments.items():
+            rows = yield self._statements.count_live(scope_ids, moment)
+            for scope_id, live in rows:
+                states[scope_id].live = live
+
+    async def clear_task(self, task: MappedTask, writer: Writer | None) -> Outcome:
+        """Clear every scope of a task, in one transaction."""
+        return await self._connections.write(lambda: self._clear_task(task, writer))
+
+    def _clear_task(self, task: MappedTask, writer: Writer | None) -> Script[Outcome]:
+        now = self._clock()
+        rows = yield self._statements.find_task(task_digest(task))
+        scope_ids = sorted(row[1] for row in rows)
+        if not scope_ids:
+            return _nothing_there([Clear()])
+        states: dict[int, ScopeState] = {}
+        rows = yield self._statements.lock_scopes(scope_ids)
+        for scope_id, revision, updated_at, entries, size in rows:
+            states[scope_id] = ScopeState(revision, updated_at, entries, size)
+        if not states:
+            return _nothing_there([Clear()])
+        yield from self._count_live(states, now)
+        work: dict[int, _ScopeWork] = {}
+        for scope_id, state in states.items():
+            applied = apply(state, [Clear()], writer=writer, now=now, options=self._options)
+            work.setdefault(scope_id, _ScopeWork()).add(applied, state)
+        yield from self._statements.write(_write_set(work, states))
+        is_changed = any(scope_work.changes for scope_work in work.values())
+        status = Result("changed" if is_changed else "unchanged", 0)
+        return Outcome((status,), max(state.revision for state in states.values()))
+
+
+def _nothing_there(operations: Sequence[Operation]) -> Outcome:
+    """Return what comes of operations on a scope that does not exist, and that set nothing."""
+    results: list[Result] = []
+    for operation in operations:
+        condition = None if isinstance(operation, Clear) else operation.condition
+        if condition is not None and (condition.exists or condition.revisions is not None):
+            results.append(Result("failed", 0))
+            break
+        results.append(Result("unchanged", 0))
+    return Outcome(tuple(results), 0)
+
+
+class _ScopeWork:
+    """What the writes of a group do to one scope, together."""
+
+    __slots__ = ("changes", "cleared", "written")
+
+    def __init__(self) -> None:
+        self.cleared = False
+        self.changes: list[Change] = []
+        self.written: dict[str, Entry | None] = {}
+
+    def add(self, applied: Applied, state: ScopeState) -> None:
+        """Take in what a write does, and let the state of its scope move on."""
+        state.absorb(applied)
+        if applied.cleared:
+            self.cleared = True
+            self.written.clear()
+        self.written.update(applied.written)
+        self.changes += applied.changes
+
+
+def _write_set(work: Mapping[int, _ScopeWork], states: Mapping[int, ScopeState]) -> WriteSet:
+    rows = WriteSet()
+    for scope_id, scope_work in sorted(work.items()):
+        if not scope_work.changes:
+            continue
+        state = states[scope_id]
+        rows.scopes.append(ScopeRow(scope_id, state.revision, state.updated_at, state.entries, state.size))
+        if scope_work.cleared:
+            rows.clears.append(scope_id)
+        for key, entry in scope_work.written.items():
+            if entry is not None:
+                rows.upserts.append(
+                    EntryRow(
+                        scope_id,
+                        key.encode(),
+                        entry.value,
+                        entry.updated_at,
+                        entry.revision,
+                        entry.expires_at,
+                        writer_text(entry.writer),
+                    )
+                )
+            elif not scope_work.cleared:
+                rows.deletes.append((scope_id, key.encode()))
+        for change in scope_work.changes:
+            rows.changes.append(
+                ChangeRow(
+                    scope_id,
+                    change.revision,
+                    change.kind,
+                    None if change.key is None else change.key.encode(),
+                    change.at,
+                    writer_text(change.writer),
+                    change.size,
+                    change.value,
+                    change.expires_at,
+                )
+            )
+    return rows

@@ -1,0 +1,152 @@
+"""What answers hold, for the OpenAPI document. The answers themselves are put together from texts that are stored."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, Field, JsonValue
+
+from statemount.model import WriterKind
+
+Value = Annotated[
+    JsonValue,
+    Field(description="The value; null only where the stored text is no JSON, which others must have written."),
+]
+Total = Annotated[int, Field(ge=0, description="How many entries there are in all.")]
+
+
+class StateValue(BaseModel):
+    """A value as workers get it."""
+
+    value: Value
+
+
+class TaskStateStoreResponse(BaseModel):
+    """One key of a task instance."""
+
+    key: str
+    value: Value
+    updated_at: datetime
+    expires_at: Annotated[datetime | None, Field(description="From when on it is gone; null = never.")]
+
+
+class TaskStateStoreCollectionResponse(BaseModel):
+    """Keys of a task instance, in byte order."""
+
+    task_state_store: list[TaskStateStoreResponse]
+    total_entries: Total
+
+
+class TaskStateCollectionResponse(BaseModel):
+    """Keys of a task instance, in byte order."""
+
+    task_states: list[TaskStateStoreResponse]
+    total_entries: Total
+
+
+class AssetStateStoreLastUpdatedBy(BaseModel):
+    """Who wrote last: a task instance, a watcher (a trigger without one), or somebody over the public API."""
+
+    kind: WriterKind
+    dag_id: str | None
+    run_id: str | None
+    task_id: str | None
+    map_index: int | None
+
+
+class AssetStateResponse(BaseModel):
+    """One key of an asset."""
+
+    key: str
+    value: Value
+    updated_at: datetime
+
+
+class AssetStateStoreResponse(AssetStateResponse):
+    """One key of an asset."""
+
+    last_updated_by: AssetStateStoreLastUpdatedBy | None
+
+
+class AssetStateStoreCollectionResponse(BaseModel):
+    """Keys of an asset, in byte order."""
+
+    asset_state_store: list[AssetStateStoreResponse]
+    total_entries: Total
+
+
+class AssetStateCollectionResponse(BaseModel):
+    """Keys of an asset, in byte order."""
+
+    asset_states: list[AssetStateResponse]
+    total_entries: Total
+
+
+class HTTPExceptionResponse(BaseModel):
+    """A refusal."""
+
+    detail: str
+
+
+class NotFoundReason(BaseModel):
+    """What was looked for and is not there."""
+
+    reason: Literal["not_found"]
+    message: str
+
+
+class NotFoundResponse(BaseModel):
+    """Something does not exist."""
+
+    detail: NotFoundReason
+
+
+class FailureReason(BaseModel):
+    """Why something was not done."""
+
+    reason: str
+    message: str
+
+
+class ReasonedResponse(BaseModel):
+    """A refusal or a failure, with a stable reason where there is one."""
+
+    detail: FailureReason | str
+
+
+class ValidationError(BaseModel):
+    """One thing that is wrong with a request."""
+
+    type: str
+    loc: list[str | int]
+    msg: str
+    input: Annotated[Any, Field(description="What was given; left out where it is long or cannot be shown.")] = None
+    ctx: dict[str, Any] | None = None
+
+
+class HTTPValidationError(BaseModel):
+    """Everything that is wrong with a request."""
+
+    detail: list[ValidationError]
+
+
+class ProblemDetails(BaseModel):
+    """A refusal or a failure as RFC 9457 has it, for who accepts ``application/problem+json``."""
+
+    type: Annotated[str, Field(description="Stable: urn:statemount:problem:...")]
+    title: str
+    status: int
+    detail: str
+
+
+class ValidationProblemDetails(ProblemDetails):
+    """Everything that is wrong with a request, as RFC 9457 has it."""
+
+    errors: list[ValidationError]
+
+
+class Status(BaseModel):
+    """How the app is."""
+
+    status: Literal["ok", "ready"]

@@ -1,0 +1,94 @@
+"""The whole ASGI app: every route set below the place where it is mounted."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from typing import Any
+
+from statemount.clock import system_clock
+from statemount.interfaces import AsgiScope, Authenticator, Clock
+from statemount.observer import Observer
+from statemount.service import StateService
+from statemount.web.contracts import CONTRACTS, ContractVersion
+from statemount.web.execution import execution_app
+from statemount.web.health import Exposition, Ready, health_app
+from statemount.web.openapi import merged
+from statemount.web.public import public_app
+from statemount.web.requests import Receive, Send
+from statemount.web.route_set import RouteSetApp, refuse
+from statemount.web.routing import request_path
+
+MAX_BODY_BYTES = 4 * 1024 * 1024
+
+_EXECUTION = "/execution"
+_PUBLIC = "/api/v2"
+
+
+class StateApp:
+    """Answers HTTP. Its parts are open already: starting and stopping them is its owner's work.
+
+    Args:
+        service: Everything behind the routes.
+        authenticator: Who is asking.
+        max_body_bytes: Longest body of a request.
+        contracts: The contract versions that are served, side by side.
+        ready: Returns when the app can do its work, and raises when it cannot; None = the store is asked.
+        clock: Of the audit log.
+        observer: Is told of every request; None = nobody is.
+        exposition: What ``/metrics`` answers; None = there is no such route.
+
+    Attributes:
+        execution: The execution route set as an app of its own.
+        public: The public route set, likewise.
+    """
+
+    def __init__(
+        self,
+        *,
+        service: StateService,
+        authenticator: Authenticator,
+        max_body_bytes: int = MAX_BODY_BYTES,
+        contracts: Collection[ContractVersion] = tuple(CONTRACTS),
+        ready: Ready | None = None,
+        clock: Clock = system_clock,
+        observer: Observer | None = None,
+        exposition: Exposition | None = None,
+    ) -> None:
+        self.execution: RouteSetApp = execution_app(
+            service,
+            authenticator,
+            max_body_bytes=max_body_bytes,
+            contracts=contracts,
+            clock=clock,
+            observer=observer,
+        )
+        self.public: RouteSetApp = public_app(
+            service,
+            authenticator,
+            max_body_bytes=max_body_bytes,
+            contracts=contracts,
+            clock=clock,
+            observer=observer,
+        )
+        self._rest = health_app(ready or service.store.check, exposition=exposition, observer=observer)
+
+    def openapi_into(self, document: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+        """Return a host's OpenAPI document with our operations in it; see :meth:`StateMount.openapi_into`."""
+        apps = ((_EXECUTION, self.execution), (_PUBLIC, self.public), ("", self._rest))
+        return merged(document, [app.documentation.part(prefix + below) for below, app in apps])
+
+    async def __call__(self, scope: AsgiScope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await refuse(scope, receive, send)
+            return
+        path = request_path(scope)
+        if _is_below(path.text, _EXECUTION):
+            await self.execution.serve(scope, receive, send, path, len(_EXECUTION))
+        elif _is_below(path.text, _PUBLIC):
+            await self.public.serve(scope, receive, send, path, len(_PUBLIC))
+        else:
+            await self._rest.serve(scope, receive, send, path)
+
+
+def _is_below(path: str, prefix: str) -> bool:
+    return path.startswith(prefix) and path[len(prefix) : len(prefix) + 1] in ("", "/")

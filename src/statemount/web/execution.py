@@ -1,0 +1,158 @@
+"""The execution route set: what workers call. Both contract versions have the same endpoints under other paths."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+
+from statemount.interfaces import Authenticator, Clock
+from statemount.observer import Observer
+from statemount.service import StateService
+from statemount.web.answers import NotFoundResponse, ReasonedResponse, StateValue
+from statemount.web.bodies import TaskBody, ValueBody
+from statemount.web.contracts import CONTRACTS, ContractVersion
+from statemount.web.documentation import Documentation
+from statemount.web.errors import EXECUTION_WORDING
+from statemount.web.operations import Answer, ApiOperation
+from statemount.web.parameters import NoParameters
+from statemount.web.route_set import Access, RouteSetApp
+from statemount.web.worker_assets import BY_NAME, BY_PATH, BY_URI, WorkerAssetEndpoints
+from statemount.web.worker_tasks import AllMapIndicesQuery, TaskInstanceKeyPath, TaskInstancePath, WorkerTaskEndpoints
+
+API_VERSION = (b"airflow-api-version", b"2026-06-30")
+"""On every answer, whatever version a request names."""
+
+_FOUND = Answer(200, "The value.", StateValue)
+_DONE = Answer(204, "Done.")
+_GONE = Answer(404, "There is no such task instance, asset or key.", NotFoundResponse)
+_FULL = Answer(409, "The task instance or asset would have too many keys, or too much in them.", ReasonedResponse)
+
+_TITLE = "Task state and asset state: execution API"
+_DESCRIPTION = "What workers call. Each reaches its own task instance, and the assets that its task is registered with."
+
+
+def execution_app(
+    service: StateService,
+    authenticator: Authenticator,
+    *,
+    max_body_bytes: int,
+    contracts: Collection[ContractVersion],
+    clock: Clock | None = None,
+    observer: Observer | None = None,
+) -> RouteSetApp:
+    """Return the execution route set as an app of its own.
+
+    Args:
+        max_body_bytes: Longest body of a request.
+        contracts: The versions that are served, side by side.
+        clock: Of the audit log; None = there is none.
+        observer: Is told of every request; None = nobody is.
+    """
+    operations: list[ApiOperation] = []
+    if "airflow33" in contracts:
+        contract = CONTRACTS["airflow33"]
+        tasks = WorkerTaskEndpoints(service, contract.tasks, max_body_bytes)
+        operations += _of_tasks("/store/ti", tasks)
+        for addressing in (BY_NAME, BY_URI):
+            assets = WorkerAssetEndpoints(service, contract.assets, max_body_bytes, addressing)
+            path = f"/store/asset/by-{addressing.by}"
+            operations += _of_assets(f"{path}/value", f"{path}/clear", assets, suffix=f"_by_{addressing.by}")
+    if "aip103" in contracts:
+        contract = CONTRACTS["aip103"]
+        tasks = WorkerTaskEndpoints(service, contract.tasks, max_body_bytes)
+        operations += _of_tasks("/state/ti", tasks, has_all_map_indices=True)
+        assets = WorkerAssetEndpoints(service, contract.assets, max_body_bytes, BY_PATH)
+        path = "/state/asset/{name:encoded}"
+        operations += _of_assets(f"{path}/{{key:path}}", path, assets)
+    return RouteSetApp(
+        operations,
+        wording=EXECUTION_WORDING,
+        access=Access(authenticator, "execution"),
+        headers=[API_VERSION],
+        name="execution",
+        observer=observer,
+        clock=clock,
+        documentation=Documentation(operations, name="execution", title=_TITLE, description=_DESCRIPTION),
+    )
+
+
+def _of_tasks(prefix: str, tasks: WorkerTaskEndpoints, *, has_all_map_indices: bool = False) -> Iterator[ApiOperation]:
+    words = tasks.words
+    name, tag = words.operation, words.tag
+    whole = f"{prefix}/{{task_instance_id}}"
+    one = f"{whole}/{{key:path}}"
+    yield ApiOperation(
+        "GET",
+        one,
+        f"get_{name}",
+        "Get a key of the own task instance",
+        tag,
+        tasks.get,
+        (_FOUND, _GONE),
+        TaskInstanceKeyPath,
+    )
+    yield ApiOperation(
+        "PUT",
+        one,
+        f"set_{name}",
+        "Set a key of the own task instance",
+        tag,
+        tasks.put,
+        (_DONE, _GONE, _FULL),
+        TaskInstanceKeyPath,
+        body=TaskBody,
+        description="Creates or overwrites the key, its expiry included.",
+    )
+    yield ApiOperation(
+        "DELETE",
+        one,
+        f"delete_{name}",
+        "Delete a key of the own task instance",
+        tag,
+        tasks.delete,
+        (_DONE, _GONE),
+        TaskInstanceKeyPath,
+        description="A no-op if the key is missing.",
+    )
+    yield ApiOperation(
+        "DELETE",
+        whole,
+        f"clear_{name}",
+        "Delete every key of the own task instance",
+        tag,
+        tasks.clear_widely if has_all_map_indices else tasks.clear,
+        (_DONE, _GONE),
+        TaskInstancePath,
+        AllMapIndicesQuery if has_all_map_indices else NoParameters,
+    )
+
+
+def _of_assets(one: str, whole: str, assets: WorkerAssetEndpoints, *, suffix: str = "") -> Iterator[ApiOperation]:
+    name, tag = f"{assets.words.operation}{suffix}", assets.words.tag
+    of_key, of_asset = assets.addressing.of_key, assets.addressing.of_asset
+    yield ApiOperation("GET", one, f"get_{name}", "Get a key of an asset", tag, assets.get, (_FOUND, _GONE), *of_key)
+    yield ApiOperation(
+        "PUT",
+        one,
+        f"set_{name}",
+        "Set a key of an asset",
+        tag,
+        assets.put,
+        (_DONE, _GONE, _FULL),
+        *of_key,
+        body=ValueBody,
+        description="Creates or overwrites the key.",
+    )
+    yield ApiOperation(
+        "DELETE",
+        one,
+        f"delete_{name}",
+        "Delete a key of an asset",
+        tag,
+        assets.delete,
+        (_DONE, _GONE),
+        *of_key,
+        description="A no-op if the key is missing.",
+    )
+    yield ApiOperation(
+        "DELETE", whole, f"clear_{name}", "Delete every key of an asset", tag, assets.clear, (_DONE, _GONE), *of_asset
+    )

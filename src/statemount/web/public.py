@@ -1,0 +1,230 @@
+"""The public route set: what people and services call. Both contract versions have the same endpoints."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+
+from statemount.interfaces import Authenticator, Clock
+from statemount.observer import Observer
+from statemount.service import StateService
+from statemount.web.answers import HTTPExceptionResponse, ReasonedResponse
+from statemount.web.bodies import PublicTaskBody, ValueBody
+from statemount.web.contracts import CONTRACTS, ContractVersion
+from statemount.web.directory import DirectoryEndpoints
+from statemount.web.directory_operations import directory_operations
+from statemount.web.documentation import Documentation
+from statemount.web.errors import PUBLIC_WORDING
+from statemount.web.operations import Answer, ApiOperation
+from statemount.web.parameters import MapIndexQuery, PageQuery
+from statemount.web.public_assets import AssetKeyPath, AssetPath, PublicAssetEndpoints
+from statemount.web.public_tasks import ClearQuery, PublicTaskEndpoints, TaskKeyPath, TaskPageQuery, TaskPath
+from statemount.web.route_set import Access, RouteSetApp
+
+_DONE = Answer(204, "Done.")
+_CHANGED = Answer(200, "Done.", type(None))
+_NO_KEY = Answer(404, "There is no such key.", HTTPExceptionResponse)
+_NO_TASK_INSTANCE = Answer(404, "There is no such task instance.", HTTPExceptionResponse)
+_NO_ASSET = Answer(404, "There is no such asset, or no such key of it.", HTTPExceptionResponse)
+_FULL = Answer(409, "The task instance or asset would have too many keys, or too much in them.", ReasonedResponse)
+
+_TITLE = "Task state and asset state: public API"
+_DESCRIPTION = "What people and services call, and where hosts register task instances and assets."
+
+
+def public_app(
+    service: StateService,
+    authenticator: Authenticator,
+    *,
+    max_body_bytes: int,
+    contracts: Collection[ContractVersion],
+    clock: Clock | None = None,
+    observer: Observer | None = None,
+) -> RouteSetApp:
+    """Return the public route set as an app of its own.
+
+    Args:
+        max_body_bytes: Longest body of a request.
+        contracts: The versions that are served, side by side.
+        clock: Of the audit log; None = there is none.
+        observer: Is told of every request; None = nobody is.
+    """
+    operations: list[ApiOperation] = []
+    for version, contract in CONTRACTS.items():
+        if version in contracts:
+            tasks = PublicTaskEndpoints(service, contract.tasks, max_body_bytes)
+            assets = PublicAssetEndpoints(service, contract.assets, max_body_bytes)
+            task = "/dags/{dag_id}/dagRuns/{dag_run_id}/taskInstances/{task_id}"
+            operations += _of_tasks(f"{task}/{contract.segment}", tasks)
+            operations += _of_assets(f"/assets/{{asset_id}}/{contract.segment}", assets)
+    operations += directory_operations(DirectoryEndpoints(service, max_body_bytes))
+    return RouteSetApp(
+        operations,
+        wording=PUBLIC_WORDING,
+        access=Access(authenticator, "public"),
+        name="public",
+        observer=observer,
+        clock=clock,
+        documentation=Documentation(operations, name="public", title=_TITLE, description=_DESCRIPTION),
+    )
+
+
+def _of_tasks(whole: str, tasks: PublicTaskEndpoints) -> Iterator[ApiOperation]:
+    words = tasks.words
+    name, tag = words.operation, words.tag
+    one = f"{whole}/{{key:path}}"
+    yield ApiOperation(
+        "GET",
+        whole,
+        f"list_{words.operations}",
+        "List a task instance's keys",
+        tag,
+        tasks.get_page,
+        (Answer(200, "The entries, by key in byte order.", words.page_model),),
+        TaskPath,
+        TaskPageQuery,
+        permission="state:read",
+        description="The list is empty where there is no such task instance.",
+    )
+    yield ApiOperation(
+        "GET",
+        one,
+        f"get_{name}",
+        "Get a key of a task instance",
+        tag,
+        tasks.get,
+        (Answer(200, "The entry.", words.entry_model), _NO_KEY),
+        TaskKeyPath,
+        MapIndexQuery,
+        permission="state:read",
+    )
+    yield ApiOperation(
+        "PUT",
+        one,
+        f"set_{name}",
+        "Set a key of a task instance",
+        tag,
+        tasks.put,
+        (_DONE, _NO_TASK_INSTANCE, _FULL),
+        TaskKeyPath,
+        MapIndexQuery,
+        PublicTaskBody,
+        permission="state:write",
+        description="Creates or overwrites the key, its expiry included.",
+    )
+    yield ApiOperation(
+        "PATCH",
+        one,
+        f"patch_{name}",
+        "Change the value of a key of a task instance",
+        tag,
+        tasks.patch,
+        (_CHANGED, Answer(404, "There is no such task instance, or no such key of it.", HTTPExceptionResponse), _FULL),
+        TaskKeyPath,
+        MapIndexQuery,
+        ValueBody,
+        permission="state:write",
+        description="The key must exist; its expiry stays.",
+    )
+    yield ApiOperation(
+        "DELETE",
+        one,
+        f"delete_{name}",
+        "Delete a key of a task instance",
+        tag,
+        tasks.delete,
+        (_DONE, _NO_TASK_INSTANCE),
+        TaskKeyPath,
+        MapIndexQuery,
+        permission="state:delete",
+        description="A no-op if the key is missing.",
+    )
+    yield ApiOperation(
+        "DELETE",
+        whole,
+        f"clear_{name}",
+        "Delete every key of a task instance",
+        tag,
+        tasks.clear,
+        (_DONE, _NO_TASK_INSTANCE),
+        TaskPath,
+        ClearQuery,
+        permission="state:delete",
+    )
+
+
+def _of_assets(whole: str, assets: PublicAssetEndpoints) -> Iterator[ApiOperation]:
+    words = assets.words
+    name, tag = words.operation, words.tag
+    one = f"{whole}/{{key:path}}"
+    yield ApiOperation(
+        "GET",
+        whole,
+        f"list_{words.operations}",
+        "List an asset's keys",
+        tag,
+        assets.get_page,
+        (Answer(200, "The entries, by key in byte order.", words.page_model), _NO_ASSET),
+        AssetPath,
+        PageQuery,
+        permission="state:read",
+    )
+    yield ApiOperation(
+        "GET",
+        one,
+        f"get_{name}",
+        "Get a key of an asset",
+        tag,
+        assets.get,
+        (Answer(200, "The entry.", words.entry_model), _NO_ASSET),
+        AssetKeyPath,
+        permission="state:read",
+    )
+    yield ApiOperation(
+        "PUT",
+        one,
+        f"set_{name}",
+        "Set a key of an asset",
+        tag,
+        assets.put,
+        (_DONE, _NO_ASSET, _FULL),
+        AssetKeyPath,
+        body=ValueBody,
+        permission="state:write",
+        description="Creates or overwrites the key.",
+    )
+    yield ApiOperation(
+        "PATCH",
+        one,
+        f"patch_{name}",
+        "Change the value of a key of an asset",
+        tag,
+        assets.patch,
+        (_CHANGED, _NO_ASSET, _FULL),
+        AssetKeyPath,
+        body=ValueBody,
+        permission="state:write",
+        description="The key must exist.",
+    )
+    yield ApiOperation(
+        "DELETE",
+        one,
+        f"delete_{name}",
+        "Delete a key of an asset",
+        tag,
+        assets.delete,
+        (_DONE, _NO_ASSET),
+        AssetKeyPath,
+        permission="state:delete",
+        description="A no-op if the key is missing.",
+    )
+    yield ApiOperation(
+        "DELETE",
+        whole,
+        f"clear_{name}",
+        "Delete every key of an asset",
+        tag,
+        assets.clear,
+        (_DONE, _NO_ASSET),
+        AssetPath,
+        permission="state:delete",
+    )

@@ -1,0 +1,112 @@
+"""Asset state for people and services."""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+from statemount.errors import KeyNotFoundError, Problem
+from statemount.model import Asset
+from statemount.service import StateService
+from statemount.service.public import asset_scope
+from statemount.web.bodies import VALUE_BODY, read_content
+from statemount.web.contracts import Words
+from statemount.web.entries import asset_entry, asset_entry_with_writer, entry_response, page_response
+from statemount.web.errors import MissingKeyError
+from statemount.web.parameters import Integer, Key, PageQuery, Parameters, checked, integer_of, read_parameters
+from statemount.web.public_tasks import writer_of
+from statemount.web.requests import Request
+from statemount.web.responses import NO_CONTENT, NULL, Response
+
+
+class AssetPath(Parameters):
+    """An asset, active or not."""
+
+    asset_id: Integer
+
+
+class AssetKeyPath(AssetPath):
+    """A key of an asset."""
+
+    key: Key
+
+
+_PathT = TypeVar("_PathT", bound=AssetPath)
+
+
+class PublicAssetEndpoints:
+    """Answers for assets, by their ids."""
+
+    def __init__(self, service: StateService, words: Words, max_body_bytes: int) -> None:
+        self.words = words
+        self._service = service
+        self._max_body_bytes = max_body_bytes
+        self._entry = asset_entry_with_writer if words.shows_writer else asset_entry
+
+    async def get_page(self, request: Request) -> Response:
+        """Return a part of the entries."""
+        path, asset, problems = await self._read(request, AssetPath, "state:read")
+        query, others = read_parameters(PageQuery, request.query(), "query")
+        path, query = checked(path, [*problems, *others]), checked(query, others)
+        scope = asset_scope(asset, path.asset_id)
+        page = await self._service.assets.list(scope, limit=query.limit, offset=query.offset)
+        return page_response(self.words.entries, [self._entry(scope, entry) for entry in page.entries], page)
+
+    async def get(self, request: Request) -> Response:
+        """Return one entry."""
+        path, asset, problems = await self._read(request, AssetKeyPath, "state:read")
+        path = checked(path, problems)
+        scope = asset_scope(asset, path.asset_id)
+        try:
+            entry = await self._service.assets.get(scope, path.key)
+        except KeyNotFoundError as error:
+            raise MissingKeyError(self.words.key, path.key) from error
+        return entry_response(self._entry(scope, entry))
+
+    async def put(self, request: Request) -> Response:
+        """Set a key."""
+        path, asset, problems = await self._read(request, AssetKeyPath, "state:write")
+        content = await read_content(request, self._max_body_bytes)
+        if path is None:
+            VALUE_BODY.refuse(content, problems, self._service.limits)
+        scope = asset_scope(asset, path.asset_id)
+        value, _ = VALUE_BODY.read(content, limits=self._service.limits)
+        await self._service.assets.set(scope, path.key, value, writer=writer_of(request))
+        return NO_CONTENT
+
+    async def patch(self, request: Request) -> Response:
+        """Set the value of a key that exists."""
+        path, asset, problems = await self._read(request, AssetKeyPath, "state:write")
+        content = await read_content(request, self._max_body_bytes)
+        if path is None:
+            VALUE_BODY.refuse(content, problems, self._service.limits)
+        scope = asset_scope(asset, path.asset_id)
+        value, _ = VALUE_BODY.read(content, limits=self._service.limits)
+        try:
+            await self._service.assets.patch(scope, path.key, value, writer=writer_of(request))
+        except KeyNotFoundError as error:
+            raise MissingKeyError(self.words.key, path.key) from error
+        return NULL
+
+    async def delete(self, request: Request) -> Response:
+        """Remove a key."""
+        path, asset, problems = await self._read(request, AssetKeyPath, "state:delete")
+        path = checked(path, problems)
+        scope = asset_scope(asset, path.asset_id)
+        await self._service.assets.delete(scope, path.key, writer=writer_of(request))
+        return NO_CONTENT
+
+    async def clear(self, request: Request) -> Response:
+        """Remove every key."""
+        path, asset, problems = await self._read(request, AssetPath, "state:delete")
+        path = checked(path, problems)
+        await self._service.assets.clear(asset_scope(asset, path.asset_id), writer=writer_of(request))
+        return NO_CONTENT
+
+    async def _read(
+        self, request: Request, model: type[_PathT], permission: str
+    ) -> tuple[_PathT | None, Asset | None, list[Problem]]:
+        """Return what is addressed, once the caller is known to reach it, and what is wrong with it."""
+        path, problems = read_parameters(model, request.parameters, "path")
+        asset_id = integer_of(request.parameters["asset_id"]) if path is None else path.asset_id
+        asset = await self._service.public.check_asset(request.identity, permission, asset_id)
+        return path, asset, problems

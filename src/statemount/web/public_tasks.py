@@ -1,0 +1,157 @@
+"""Task state for people and services."""
+
+from __future__ import annotations
+
+from typing import Annotated, TypeVar
+
+from pydantic import Field
+
+from statemount.errors import KeyNotFoundError, Problem
+from statemount.model import MappedTask, TaskScope, Writer
+from statemount.service import StateService
+from statemount.web.bodies import PUBLIC_TASK_BODY, VALUE_BODY, read_content
+from statemount.web.contracts import Words
+from statemount.web.entries import entry_response, page_response, task_entry
+from statemount.web.errors import MissingKeyError
+from statemount.web.parameters import (
+    Id,
+    Key,
+    MapIndexQuery,
+    PageQuery,
+    Parameters,
+    ParametersT,
+    checked,
+    read_parameters,
+)
+from statemount.web.requests import Request
+from statemount.web.responses import NO_CONTENT, NULL, Response
+
+
+class TaskPath(Parameters):
+    """A task in a run of a dag."""
+
+    dag_id: Id
+    dag_run_id: Id
+    task_id: Id
+
+
+class TaskKeyPath(TaskPath):
+    """A key of a task."""
+
+    key: Key
+
+
+class TaskPageQuery(PageQuery, MapIndexQuery):
+    """Which part of a task instance's list is wanted."""
+
+
+class ClearQuery(MapIndexQuery):
+    """Which of a mapped task's instances is cleared."""
+
+    all_map_indices: Annotated[
+        bool, Field(description="Clear every map index of the task; map_index is then unused.")
+    ] = False
+
+
+_PathT = TypeVar("_PathT", bound=TaskPath)
+
+
+class PublicTaskEndpoints:
+    """Answers for task instances, by dag, run, task and map index."""
+
+    def __init__(self, service: StateService, words: Words, max_body_bytes: int) -> None:
+        self.words = words
+        self._service = service
+        self._max_body_bytes = max_body_bytes
+
+    async def get_page(self, request: Request) -> Response:
+        """Return a part of the entries. Nobody asks whether the task instance exists."""
+        self._check(request, "state:read")
+        path, query = self._read(request, TaskPath, TaskPageQuery)
+        scope = _scope(path, query)
+        page = await self._service.tasks.list(scope, limit=query.limit, offset=query.offset)
+        return page_response(self.words.entries, [task_entry(scope, entry) for entry in page.entries], page)
+
+    async def get(self, request: Request) -> Response:
+        """Return one entry. Nobody asks whether the task instance exists."""
+        self._check(request, "state:read")
+        path, query = self._read(request, TaskKeyPath, MapIndexQuery)
+        scope = _scope(path, query)
+        try:
+            entry = await self._service.tasks.get(scope, path.key)
+        except KeyNotFoundError as error:
+            raise MissingKeyError(self.words.key, path.key) from error
+        return entry_response(task_entry(scope, entry))
+
+    async def put(self, request: Request) -> Response:
+        """Set a key, its expiry included."""
+        self._check(request, "state:write")
+        content = await read_content(request, self._max_body_bytes)
+        path, query, problems = _parameters(request, TaskKeyPath, MapIndexQuery)
+        if path is None or query is None:
+            PUBLIC_TASK_BODY.refuse(content, problems, self._service.limits)
+        scope = _scope(path, query)
+        await self._service.public.require_task_instance(request.identity, scope)
+        value, expires_at = PUBLIC_TASK_BODY.read(content, limits=self._service.limits)
+        await self._service.tasks.set(scope, path.key, value, expires_at=expires_at, writer=writer_of(request))
+        return NO_CONTENT
+
+    async def patch(self, request: Request) -> Response:
+        """Set the value of a key that exists; its expiry stays."""
+        self._check(request, "state:write")
+        content = await read_content(request, self._max_body_bytes)
+        path, query, problems = _parameters(request, TaskKeyPath, MapIndexQuery)
+        if path is None or query is None:
+            VALUE_BODY.refuse(content, problems, self._service.limits)
+        scope = _scope(path, query)
+        await self._service.public.require_task_instance(request.identity, scope)
+        value, _ = VALUE_BODY.read(content, limits=self._service.limits)
+        try:
+            await self._service.tasks.patch(scope, path.key, value, writer=writer_of(request))
+        except KeyNotFoundError as error:
+            raise MissingKeyError(self.words.key, path.key) from error
+        return NULL
+
+    async def delete(self, request: Request) -> Response:
+        """Remove a key."""
+        self._check(request, "state:delete")
+        path, query = self._read(request, TaskKeyPath, MapIndexQuery)
+        scope = _scope(path, query)
+        await self._service.public.require_task_instance(request.identity, scope)
+        await self._service.tasks.delete(scope, path.key, writer=writer_of(request))
+        return NO_CONTENT
+
+    async def clear(self, request: Request) -> Response:
+        """Remove every key of a task instance, or of all map indices of a task."""
+        self._check(request, "state:delete")
+        path, query = self._read(request, TaskPath, ClearQuery)
+        scope = _scope(path, query)
+        target = MappedTask(scope.dag_id, scope.run_id, scope.task_id) if query.all_map_indices else scope
+        await self._service.public.require_task_instance(request.identity, target)
+        await self._service.tasks.clear(target, writer=writer_of(request))
+        return NO_CONTENT
+
+    def _check(self, request: Request, permission: str) -> None:
+        self._service.public.check(request.identity, permission, dag_id=request.parameters["dag_id"])
+
+    @staticmethod
+    def _read(request: Request, path_model: type[_PathT], query_model: type[ParametersT]) -> tuple[_PathT, ParametersT]:
+        path, query, problems = _parameters(request, path_model, query_model)
+        return checked(path, problems), checked(query, problems)
+
+
+def _parameters(
+    request: Request, path_model: type[_PathT], query_model: type[ParametersT]
+) -> tuple[_PathT | None, ParametersT | None, list[Problem]]:
+    path, problems = read_parameters(path_model, request.parameters, "path")
+    query, others = read_parameters(query_model, request.query(), "query")
+    return path, query, [*problems, *others]
+
+
+def _scope(path: TaskPath, query: MapIndexQuery) -> TaskScope:
+    return TaskScope(path.dag_id, path.dag_run_id, path.task_id, query.map_index)
+
+
+def writer_of(request: Request) -> Writer:
+    """Return the writer of what the caller writes."""
+    return Writer("api", subject=request.identity.subject)

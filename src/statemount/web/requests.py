@@ -1,0 +1,95 @@
+"""One request, as far as its head goes: the few headers that matter here, and the query."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from types import MappingProxyType
+from typing import Any, TypeAlias
+from urllib.parse import unquote_to_bytes
+
+from statemount.interfaces import AsgiScope, Identity
+
+Message: TypeAlias = MutableMapping[str, Any]
+Receive: TypeAlias = Callable[[], Awaitable[Message]]
+Send: TypeAlias = Callable[[Message], Awaitable[None]]
+
+_MAX_CORRELATION_ID = 256
+_NOTHING: Mapping[str, object] = MappingProxyType({})
+
+
+class ClientDisconnectedError(Exception):
+    """The client went away before its body was complete: nobody waits for an answer."""
+
+
+class Request:
+    """What an endpoint is given.
+
+    Args:
+        asgi_scope: Of type ``http``.
+        receive: For the body.
+
+    Attributes:
+        identity: Who is asking; set before an endpoint is called that needs one.
+        named: What the body addresses, for the audit log: its fields, by name.
+        parameters: The path's parameters by name, decoded.
+        template: The route's template, for the log.
+    """
+
+    __slots__ = (
+        "accept",
+        "asgi_scope",
+        "content_length",
+        "content_type",
+        "correlation_id",
+        "identity",
+        "method",
+        "named",
+        "parameters",
+        "receive",
+        "template",
+    )
+
+    identity: Identity
+
+    def __init__(self, asgi_scope: AsgiScope, receive: Receive) -> None:
+        self.asgi_scope: AsgiScope = asgi_scope
+        self.receive: Receive = receive
+        self.method: str = asgi_scope["method"]
+        self.parameters: dict[str, str] = {}
+        self.named: Mapping[str, object] = _NOTHING
+        self.template: str = ""
+        self.accept: bytes = b""
+        self.content_length: bytes | None = None
+        self.content_type: bytes | None = None
+        self.correlation_id: bytes | None = None
+        for name, value in asgi_scope["headers"]:
+            if name == b"content-type":
+                if self.content_type is None:
+                    self.content_type = value
+            elif name == b"accept":
+                self.accept = self.accept + b"," + value if self.accept else value
+            elif name == b"content-length":
+                self.content_length = value
+            elif name == b"correlation-id":
+                self.correlation_id = value if _is_echoed(value) else None
+
+    def query(self) -> dict[str, str]:
+        """Return the query's parameters by name; of a repeated one the last.
+
+        A byte that is no UTF-8 stands as a lone surrogate, which no parameter may hold.
+        """
+        query: bytes = self.asgi_scope.get("query_string", b"")
+        parameters: dict[str, str] = {}
+        for part in query.split(b"&"):
+            if part:
+                name, _, value = part.partition(b"=")
+                parameters[_decode(name)] = _decode(value)
+        return parameters
+
+
+def _decode(text: bytes) -> str:
+    return unquote_to_bytes(text.replace(b"+", b" ")).decode("utf-8", "surrogateescape")
+
+
+def _is_echoed(value: bytes) -> bool:
+    return 0 < len(value) <= _MAX_CORRELATION_ID and value.isascii() and value.decode().isprintable()

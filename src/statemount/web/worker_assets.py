@@ -1,0 +1,171 @@
+"""Asset state for workers: each reaches the assets that its task is registered with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+from statemount.errors import ForbiddenError, InvalidInputError, KeyNotFoundError, NotFoundError, Problem
+from statemount.interfaces import Action
+from statemount.model import AssetScope
+from statemount.service import StateService
+from statemount.web.bodies import VALUE_BODY, read_content
+from statemount.web.contracts import Words
+from statemount.web.entries import value_response
+from statemount.web.errors import MissingKeyError
+from statemount.web.parameters import AssetText, Key, NoParameters, Parameters, Place, read_parameters
+from statemount.web.requests import Request
+from statemount.web.responses import NO_CONTENT, Response
+
+
+class AssetNamePath(Parameters):
+    """An asset; a slash of its name stands as ``%2F``."""
+
+    name: AssetText
+
+
+class AssetNameKeyPath(AssetNamePath):
+    """A key of an asset."""
+
+    key: Key
+
+
+class AssetNameQuery(Parameters):
+    """An asset, by its name."""
+
+    name: AssetText
+
+
+class AssetNameKeyQuery(AssetNameQuery):
+    """A key of an asset."""
+
+    key: Key
+
+
+class AssetUriQuery(Parameters):
+    """An asset, by its URI."""
+
+    uri: AssetText
+
+
+class AssetUriKeyQuery(AssetUriQuery):
+    """A key of an asset."""
+
+    key: Key
+
+
+@dataclass(frozen=True, slots=True)
+class Addressing:
+    """How a contract version addresses assets.
+
+    Args:
+        place: Where that stands, and the key.
+        by: What an asset is addressed by: the name of its parameter.
+        asset: Reads it alone.
+        key: Reads it with a key.
+    """
+
+    place: Place
+    by: Literal["name", "uri"]
+    asset: type[Parameters]
+    key: type[Parameters]
+
+    @property
+    def of_asset(self) -> tuple[type[Parameters], type[Parameters]]:
+        """What reads the path and the query of what concerns a whole asset."""
+        return (self.asset, NoParameters) if self.place == "path" else (NoParameters, self.asset)
+
+    @property
+    def of_key(self) -> tuple[type[Parameters], type[Parameters]]:
+        """What reads the path and the query of what concerns one key."""
+        return (self.key, NoParameters) if self.place == "path" else (NoParameters, self.key)
+
+
+BY_NAME = Addressing("query", "name", AssetNameQuery, AssetNameKeyQuery)
+BY_URI = Addressing("query", "uri", AssetUriQuery, AssetUriKeyQuery)
+BY_PATH = Addressing("path", "name", AssetNamePath, AssetNameKeyPath)
+
+
+class _Address(NamedTuple):
+    """What a request names; an empty text stands for what is missing, once the problems are known.
+
+    Args:
+        asset: The asset's name or URI.
+    """
+
+    asset: str
+    key: str
+    problems: list[Problem]
+
+
+class WorkerAssetEndpoints:
+    """Answers for assets.
+
+    Args:
+        addressing: How assets are addressed.
+    """
+
+    def __init__(self, service: StateService, words: Words, max_body_bytes: int, addressing: Addressing) -> None:
+        self.words = words
+        self.addressing = addressing
+        self._service = service
+        self._max_body_bytes = max_body_bytes
+        by_name = addressing.by == "name"
+        self._look_up = service.workers.asset_by_name if by_name else service.workers.asset_by_uri
+
+    async def get(self, request: Request) -> Response:
+        """Return the value of a key."""
+        address = self._address(request)
+        scope = await self._scope(request, address, "read")
+        try:
+            entry = await self._service.assets.get(scope, address.key)
+        except KeyNotFoundError as error:
+            raise MissingKeyError(self.words.key, address.key) from error
+        return value_response(scope, entry)
+
+    async def put(self, request: Request) -> Response:
+        """Set a key."""
+        content = await read_content(request, self._max_body_bytes)
+        address = self._address(request)
+        value, _ = VALUE_BODY.read(content, address.problems)
+        try:
+            scope = await self._scope(request, address, "write")
+            writer = await self._service.workers.writer(request.identity)
+        except (NotFoundError, ForbiddenError):
+            VALUE_BODY.check(value)
+            raise
+        await self._service.assets.set(scope, address.key, value, writer=writer)
+        return NO_CONTENT
+
+    async def delete(self, request: Request) -> Response:
+        """Remove a key."""
+        address = self._address(request)
+        scope = await self._scope(request, address, "delete")
+        writer = await self._service.workers.writer(request.identity)
+        await self._service.assets.delete(scope, address.key, writer=writer)
+        return NO_CONTENT
+
+    async def clear(self, request: Request) -> Response:
+        """Remove every key of an asset."""
+        scope = await self._scope(request, self._address(request, has_key=False), "delete")
+        writer = await self._service.workers.writer(request.identity)
+        await self._service.assets.clear(scope, writer=writer)
+        return NO_CONTENT
+
+    def _address(self, request: Request, *, has_key: bool = True) -> _Address:
+        addressing = self.addressing
+        given = request.query() if addressing.place == "query" else request.parameters
+        model = addressing.key if has_key else addressing.asset
+        read, problems = read_parameters(model, given, addressing.place)
+        return _Address(getattr(read, addressing.by, ""), getattr(read, "key", ""), problems)
+
+    async def _scope(self, request: Request, address: _Address, action: Action) -> AssetScope:
+        """Return the scope of what is addressed, if nothing is wrong with the request and the worker reaches it."""
+        if address.problems:
+            raise InvalidInputError(address.problems)
+        try:
+            return await self._look_up(request.identity, address.asset, action)
+        except ForbiddenError:
+            # A task instance that is gone is registered with nothing: it is told so, as it is on its own routes.
+            await self._service.workers.writer(request.identity)
+            raise

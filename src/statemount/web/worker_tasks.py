@@ -1,0 +1,109 @@
+"""Task state for workers: each reaches its own task instance's."""
+
+from __future__ import annotations
+
+from typing import Annotated, TypeVar
+from uuid import UUID
+
+from pydantic import Field
+
+from statemount.errors import KeyNotFoundError, NotFoundError, Problem
+from statemount.interfaces import Action
+from statemount.model import MappedTask, TaskScope, Writer
+from statemount.service import StateService
+from statemount.web.bodies import TASK_BODY, read_content
+from statemount.web.contracts import Words
+from statemount.web.entries import value_response
+from statemount.web.errors import MissingKeyError
+from statemount.web.parameters import Key, Parameters, checked, read_parameters, uuid_of
+from statemount.web.requests import Request
+from statemount.web.responses import NO_CONTENT, Response
+
+
+class TaskInstancePath(Parameters):
+    """A task instance."""
+
+    task_instance_id: UUID
+
+
+class TaskInstanceKeyPath(TaskInstancePath):
+    """A key of a task instance."""
+
+    key: Key
+
+
+class AllMapIndicesQuery(Parameters):
+    """Whether one map index is meant, or all of them."""
+
+    all_map_indices: Annotated[bool, Field(description="Clear every map index of the task.")] = False
+
+
+_PathT = TypeVar("_PathT", bound=TaskInstancePath)
+
+
+class WorkerTaskEndpoints:
+    """Answers for task instances."""
+
+    def __init__(self, service: StateService, words: Words, max_body_bytes: int) -> None:
+        self.words = words
+        self._service = service
+        self._max_body_bytes = max_body_bytes
+
+    async def get(self, request: Request) -> Response:
+        """Return the value of a key."""
+        path = checked(*self._read(request, TaskInstanceKeyPath, "read"))
+        scope = await self._scope(request, path)
+        try:
+            entry = await self._service.tasks.get(scope, path.key)
+        except KeyNotFoundError as error:
+            raise MissingKeyError(self.words.key, path.key) from error
+        return value_response(scope, entry)
+
+    async def put(self, request: Request) -> Response:
+        """Set a key."""
+        path, problems = self._read(request, TaskInstanceKeyPath, "write")
+        content = await read_content(request, self._max_body_bytes)
+        value, expires_at = TASK_BODY.read(content, problems)
+        path = checked(path, problems)
+        try:
+            scope = await self._scope(request, path)
+        except NotFoundError:
+            TASK_BODY.check(value)
+            raise
+        writer = Writer.of_task(scope)
+        await self._service.tasks.set(scope, path.key, value, expires_at=expires_at, writer=writer)
+        return NO_CONTENT
+
+    async def delete(self, request: Request) -> Response:
+        """Remove a key."""
+        path = checked(*self._read(request, TaskInstanceKeyPath, "delete"))
+        scope = await self._scope(request, path)
+        await self._service.tasks.delete(scope, path.key, writer=Writer.of_task(scope))
+        return NO_CONTENT
+
+    async def clear(self, request: Request) -> Response:
+        """Remove every key of a task instance."""
+        path = checked(*self._read(request, TaskInstancePath, "delete"))
+        scope = await self._scope(request, path)
+        await self._service.tasks.clear(scope, writer=Writer.of_task(scope))
+        return NO_CONTENT
+
+    async def clear_widely(self, request: Request) -> Response:
+        """Remove every key of a task instance, or of all map indices of its task if the query says so."""
+        path, problems = self._read(request, TaskInstancePath, "delete")
+        query, others = read_parameters(AllMapIndicesQuery, request.query(), "query")
+        path, query = checked(path, [*problems, *others]), checked(query, others)
+        scope = await self._scope(request, path)
+        target = MappedTask(scope.dag_id, scope.run_id, scope.task_id) if query.all_map_indices else scope
+        await self._service.tasks.clear(target, writer=Writer.of_task(scope))
+        return NO_CONTENT
+
+    def _read(self, request: Request, model: type[_PathT], action: Action) -> tuple[_PathT | None, list[Problem]]:
+        """Return what is addressed and what is wrong with it, once the worker is known to reach it."""
+        path, problems = read_parameters(model, request.parameters, "path")
+        own = uuid_of(request.parameters["task_instance_id"]) if path is None else path.task_instance_id
+        self._service.authorizer.check_task_instance(request.identity, own, action)
+        return path, problems
+
+    async def _scope(self, request: Request, path: TaskInstancePath) -> TaskScope:
+        return await self._service.workers.task_scope(request.identity, path.task_instance_id)

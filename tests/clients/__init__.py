@@ -1,0 +1,1 @@
+"""Clients that stock generators make of our OpenAPI documents, and schemathesis: ``python -m tests.clients``."""

@@ -1,0 +1,32 @@
+"""What the tests are given: the servers, tokens, and the tools that were installed for them."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+WORLD: dict[str, Any] = json.loads(os.environ["CLIENTS"])
+"""``servers`` (URLs by name), ``worker`` and ``public`` (tokens), ``task_instance_id``, ``node`` (a folder)."""
+
+
+@pytest.fixture(scope="session")
+def world() -> dict[str, Any]:
+    """Return what the run has started and made."""
+    return WORLD
+
+
+@pytest.fixture(scope="session", params=list(WORLD["servers"].values()), ids=list(WORLD["servers"]))
+def server(request: pytest.FixtureRequest) -> str:
+    """Return the URL of the state on each server in turn."""
+    return str(request.param)
+
+
+@pytest.fixture(scope="session")
+def tools() -> Path:
+    """Return the folder of the commands that this virtual environment has."""
+    return Path(sys.executable).parent

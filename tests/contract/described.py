@@ -1,0 +1,62 @@
+"""Whether answers are what the tables of operations say."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from typing import Any
+
+from pydantic import TypeAdapter
+
+from statemount.mount import StateMount
+from statemount.web.answers import HTTPValidationError
+from statemount.web.operations import ApiOperation
+from statemount.web.routing import Router, request_path
+from tests.contract.transports import Answer, scope_of
+
+ALWAYS = frozenset({400, 401, 403, 404, 405, 413, 422})
+"""The statuses of refusals that every operation can have."""
+
+
+def finder(operations: Iterable[ApiOperation]) -> Router[ApiOperation]:
+    """Return what finds the operation of a method and a path."""
+    by_path: dict[str, dict[str, ApiOperation]] = {}
+    for operation in operations:
+        by_path.setdefault(operation.path, {})[operation.method] = operation
+    router: Router[ApiOperation] = Router()
+    for path, methods in by_path.items():
+        router.add(path, methods)
+    return router
+
+
+def find(state: StateMount, method: str, target: str) -> ApiOperation | None:
+    """Return the operation that a request is, or None if there is none."""
+    path = request_path(scope_of(method, target, {}))
+    for prefix, app in (("/execution", state.execution), ("/api/v2", state.public)):
+        if path.text.startswith(f"{prefix}/"):
+            match = finder(app.operations).match(path, len(prefix))
+            return None if match is None else match[0].endpoints.get(method)
+    return None
+
+
+def check_described(state: StateMount, method: str, target: str, answer: Answer) -> None:
+    """Make sure that an answer is one that its operation is described with."""
+    operation = find(state, method, target)
+    if operation is None:
+        assert answer.status in (200, 404, 405)
+        return
+    described: dict[int, Any] = {one.status: one.model for one in operation.answers}
+    if answer.status not in described:
+        assert answer.status in ALWAYS, f"{operation.operation_id} is not described with {answer.status}"
+    if method == "HEAD" or "problem+json" in answer.headers.get("content-type", ""):
+        return
+    if answer.status in described and described[answer.status] is None:
+        assert answer.body == b""
+    elif answer.status in described and answer.status < 300:
+        TypeAdapter(described[answer.status]).validate_python(_jsonable(answer.body))
+    elif answer.status == 422:
+        HTTPValidationError.model_validate(_jsonable(answer.body))
+
+
+def _jsonable(body: bytes) -> Any:
+    return json.loads(body, parse_int=lambda digits: int(digits) if len(digits) < 100 else 0)

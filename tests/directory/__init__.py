@@ -1,0 +1,5 @@
+"""The directories."""
+
+import pytest
+
+pytest.register_assert_rewrite("tests.directory.conformance")

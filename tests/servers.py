@@ -1,0 +1,98 @@
+"""Servers that a test starts as processes, by the command line."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+
+COMMAND = os.fspath(Path(sys.executable).with_name("statemount"))
+_PATIENCE = 60  # seconds; a machine that is busy takes its time
+
+
+@dataclass(frozen=True)
+class Server:
+    """A server that runs.
+
+    Args:
+        output: Where all that it prints goes.
+    """
+
+    url: str
+    process: subprocess.Popen[bytes]
+    output: Path
+
+    @property
+    def exports(self) -> dict[str, str]:
+        """The variables of the ``export`` lines that it printed."""
+        return dict(re.findall(r"^ *export (\w+)=(\S+)$", self.output.read_text(), re.MULTILINE))
+
+
+def free_port() -> int:
+    """Return a port that nobody listens on."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port: int = listener.getsockname()[1]
+        return port
+
+
+def clean_environment(variables: Mapping[str, str]) -> dict[str, str]:
+    """Return the environment without settings of ours, plus these variables."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("STATEMOUNT_")}
+    return {**kept, "PYTHONWARNINGS": "error", **variables}
+
+
+@contextmanager
+def serving(*arguments: str, directory: Path, variables: Mapping[str, str] | None = None) -> Iterator[Server]:
+    """Run ``statemount serve`` with these arguments until the end of the block; it must then stop by itself, with 0.
+
+    Args:
+        directory: Where it runs, and where its output goes.
+        variables: Environment variables.
+    """
+    port = free_port()
+    output = directory / f"serve-{port}.log"
+    with output.open("wb") as log:
+        process = subprocess.Popen(
+            [COMMAND, "serve", "--port", str(port), *arguments],
+            cwd=directory,
+            env=clean_environment(variables or {}),
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+        )
+    server = Server(f"http://127.0.0.1:{port}", process, output)
+    try:
+        _wait_until_alive(server)
+        yield server
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(_PATIENCE) == 0, output.read_text()
+    finally:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)  # its worker processes, too
+        process.wait()
+
+
+def _wait_until_alive(server: Server) -> None:
+    deadline = time.monotonic() + _PATIENCE
+    with httpx.Client() as client:
+        while True:
+            try:
+                client.get(f"{server.url}/health").raise_for_status()
+            except httpx.TransportError:
+                assert server.process.poll() is None, server.output.read_text()
+                assert time.monotonic() < deadline, server.output.read_text()
+                time.sleep(0.05)
+            else:
+                return

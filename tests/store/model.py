@@ -1,0 +1,163 @@
+"""What a scope should do, written as plainly as possible: the tests compare the stores with it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+from statemount.model import Change, Timestamp, Writer
+from statemount.operations import KEEP, Clear, Delete, Operation, Result, Set
+from statemount.store.options import StoreOptions
+
+
+@dataclass(frozen=True)
+class Line:
+    """A line of the log, as far as it is compared."""
+
+    revision: int
+    kind: str
+    key: str | None
+    at: Timestamp
+    size: int = 0
+    writer: Writer | None = None
+
+    @classmethod
+    def of(cls, change: Change) -> Line:
+        """Return the line for a change."""
+        return cls(change.revision, change.kind, change.key, change.at, change.size, change.writer)
+
+
+@dataclass(frozen=True)
+class Row:
+    """A stored entry, which may be expired."""
+
+    value: str
+    expires_at: Timestamp | None
+    revision: int
+    updated_at: Timestamp
+    writer: Writer | None
+
+    def is_live(self, now: Timestamp) -> bool:
+        """Tell whether it counts."""
+        return self.expires_at is None or now < self.expires_at
+
+
+class FullError(Exception):
+    """The scope would hold too much."""
+
+
+@dataclass
+class Model:
+    """One scope.
+
+    Args:
+        revision: Of the last change; at first the creation time.
+    """
+
+    revision: int
+    updated_at: Timestamp
+    options: StoreOptions
+    rows: dict[str, Row] = field(default_factory=dict)
+    log: list[Line] = field(default_factory=list)
+
+    def live(self, now: Timestamp) -> dict[str, Row]:
+        """Return what is there, by key in byte order."""
+        return {key: self.rows[key] for key in sorted(self.rows, key=str.encode) if self.rows[key].is_live(now)}
+
+    def apply(self, operations: Sequence[Operation], now: Timestamp, writer: Writer | None) -> list[Result]:
+        """Do all of it or nothing.
+
+        Raises:
+            FullError: The scope would hold too much.
+        """
+        trial = replace(self, rows=dict(self.rows), log=list(self.log))
+        results: list[Result] = []
+        for operation in operations:
+            result = trial._do(operation, max(now, self.updated_at), writer)
+            results.append(result)
+            if result.status == "failed":
+                return results
+        if len(trial.log) > len(self.log):
+            trial.updated_at = max(now, self.updated_at)
+        self.__dict__.update(trial.__dict__)
+        return results
+
+    def apply_or_sweep(self, operations: Sequence[Operation], now: Timestamp, writer: Writer | None) -> list[Result]:
+        """Do it; if the scope is full, once more without what is expired.
+
+        Raises:
+            FullError: It is full all the same.
+        """
+        try:
+            return self.apply(operations, now, writer)
+        except FullError:
+            self.sweep(now)
+            return self.apply(operations, now, writer)
+
+    def sweep(self, now: Timestamp) -> int:
+        """Remove what is expired."""
+        expired = [key for key, row in self.rows.items() if not row.is_live(now)]
+        for key in expired:
+            del self.rows[key]
+            self.updated_at = max(now, self.updated_at)
+            self._note("expire", key, self.updated_at)
+        return len(expired)
+
+    def _note(self, kind: str, key: str | None, at: Timestamp, size: int = 0, writer: Writer | None = None) -> None:
+        self.revision += 1
+        self.log.append(Line(self.revision, kind, key, at, size, writer))
+
+    def _do(self, operation: Operation, now: Timestamp, writer: Writer | None) -> Result:
+        if isinstance(operation, Clear):
+            if not self.live(now):
+                return Result("unchanged", 0)
+            self.rows.clear()
+            self._note("clear", None, now, writer=writer)
+            return Result("changed", 0)
+        key = operation.key
+        found = self.live(now).get(key)
+        wanted = operation.condition
+        if wanted is not None:
+            holds = wanted.exists in (None, found is not None)
+            if wanted.revisions is not None:
+                holds = holds and found is not None and found.revision in wanted.revisions
+            if not holds:
+                return Result("failed", found.revision if found else 0)
+        if found is None and key in self.rows:
+            del self.rows[key]
+            self._note("expire", key, now)
+        if isinstance(operation, Delete):
+            if found is None:
+                return Result("unchanged", 0)
+            del self.rows[key]
+            self._note("delete", key, now, writer=writer)
+            return Result("changed", 0)
+        return self._set(operation, found, now, writer)
+
+    def _set(self, operation: Set, found: Row | None, now: Timestamp, writer: Writer | None) -> Result:
+        expires_at = operation.expires_at
+        if expires_at == KEEP:
+            expires_at = found.expires_at if found else None
+        self.rows[operation.key] = Row(operation.value, expires_at, self.revision + 1, now, writer)
+        size = sum(len(row.value) for row in self.rows.values())
+        grows = found is None or len(operation.value) > len(found.value)
+        if grows and (len(self.rows) > self.options.max_entries or size > self.options.max_bytes):
+            raise FullError
+        self._note("set", operation.key, now, len(operation.value), writer)
+        return Result("changed", self.revision)
+
+
+def without_order_of_expiries(log: Sequence[Line]) -> list[Line]:
+    """Return the log with the keys of expiries that follow each other sorted: their order is nobody's promise."""
+    sorted_log: list[Line] = []
+    start = 0
+    for index, line in enumerate([*log, None]):
+        if line is not None and line.kind == "expire":
+            continue
+        run = log[start:index]
+        keys = sorted(str(expiry.key) for expiry in run)
+        sorted_log += [replace(expiry, key=key) for expiry, key in zip(run, keys, strict=True)]
+        if line is not None:
+            sorted_log.append(line)
+        start = index + 1
+    return sorted_log

@@ -1,0 +1,13 @@
+"""Every store keeps the contract."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.store.conformance import StoreConformance
+
+pytestmark = pytest.mark.anyio
+
+
+class TestStore(StoreConformance):
+    """The memory store and the database store, on every database of the run."""
