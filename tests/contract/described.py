@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Any
 
 from pydantic import TypeAdapter
@@ -32,11 +33,17 @@ def finder(operations: Iterable[ApiOperation]) -> Router[ApiOperation]:
 def find(state: StateMount, method: str, target: str) -> ApiOperation | None:
     """Return the operation that a request is, or None if there is none."""
     path = request_path(scope_of(method, target, {}))
-    for prefix, app in (("/execution", state.execution), ("/api/v2", state.public)):
+    for prefix, router in _finders(state):
         if path.text.startswith(f"{prefix}/"):
-            match = finder(app.operations).match(path, len(prefix))
+            match = router.match(path, len(prefix))
             return None if match is None else match[0].endpoints.get(method)
     return None
+
+
+@lru_cache(maxsize=1)  # row after row asks the same app
+def _finders(state: StateMount) -> tuple[tuple[str, Router[ApiOperation]], ...]:
+    """Return the finder of each route set, by what its paths begin with."""
+    return ("/execution", finder(state.execution.operations)), ("/api/v2", finder(state.public.operations))
 
 
 def check_described(state: StateMount, method: str, target: str, answer: Answer) -> None:

@@ -211,8 +211,9 @@ def _hint(row: Row) -> str:
 def substitute(value: Any, words: Mapping[str, str]) -> Any:
     """Replace words in every text of a value."""
     if isinstance(value, str):
-        for word, text in words.items():
-            value = value.replace(word, text)
+        if "<" in value:  # as every word begins; few texts have any
+            for word, text in words.items():
+                value = value.replace(word, text)
         return value
     if isinstance(value, dict):
         return {substitute(key, words): substitute(item, words) for key, item in value.items()}

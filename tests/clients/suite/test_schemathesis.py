@@ -29,7 +29,7 @@ def test_every_operation(
             f"--header=Authorization: Bearer {world[token]}",
             "--phases=examples,coverage,fuzzing",
             "--max-examples=10",
-            "--max-time=60",
+            "--max-time=20",
             "--seed=1",
             "--no-color",
         ],
