@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import threading
+from typing import TYPE_CHECKING
 
+from statemount.collector import start_up
 from statemount.errors import ConfigurationError
 from statemount.interfaces import AsgiScope
-from statemount.mount import StateMount
 from statemount.web.requests import Receive, Send
+
+if TYPE_CHECKING:
+    from statemount.mount import StateMount
 
 
 class EnvironmentApp:
-    """A :class:`StateMount` that reads the environment when it is called for the first time, not at import."""
+    """A :class:`StateMount` that is imported, and reads the environment, when it is called for the first time."""
 
     def __init__(self) -> None:
         self._state: StateMount | None = None
@@ -36,7 +40,10 @@ class EnvironmentApp:
     def _mount(self) -> StateMount:
         with self._lock:
             if self._state is None:
-                self._state = StateMount.from_environment()
+                with start_up():
+                    from statemount.mount import StateMount
+
+                    self._state = StateMount.from_environment()
             return self._state
 
 

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import ast
+import inspect
 import logging
 import os
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
+from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, get_args
 
@@ -31,6 +35,7 @@ PREFIX = "STATEMOUNT_"
 """What the name of every environment variable begins with."""
 
 _FILE = "_FILE"
+_OF_CLIENTS = frozenset(f"{PREFIX}{name}" for name in ("URL", "TOKEN", "TOKEN_FILE", "WORKER_STATE_BACKEND"))
 _MEBIBYTE = 1024 * 1024
 _PASSWORD = re.compile(r"(?<=://)([^:/?#]*):.*(?=@[^@]*$)|(?<=[?&]password=)[^&]*")
 
@@ -84,9 +89,7 @@ def _unit(name: str) -> dict[str, Any]:
 class Settings(BaseModel):
     """What can be set, with its default. The environment variable of ``port`` is ``STATEMOUNT_PORT``, and so on."""
 
-    model_config: ClassVar[ConfigDict] = ConfigDict(
-        frozen=True, extra="forbid", hide_input_in_errors=True, use_attribute_docstrings=True
-    )
+    model_config: ClassVar[ConfigDict] = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
     database_url: Annotated[SecretUrl, AfterValidator(_is_url)] = SecretUrl("sqlite:///statemount.db")
     """Where state is kept: `sqlite:///<file>`, `postgresql://...`, `mysql://...`, or `memory://` for tests."""
@@ -223,7 +226,7 @@ class Settings(BaseModel):
         """
         environ = os.environ if environ is None else environ
         values: dict[str, object] = {}
-        known: set[str] = set()
+        known = set(_OF_CLIENTS)
         for setting in settings():
             known.update(setting.variables)
             value = _read(setting, environ)
@@ -272,10 +275,14 @@ class Setting:
 
     name: str
     variable: str
-    description: str
     default: str | None
     unit: str | None
     is_secret: bool
+
+    @property
+    def description(self) -> str:
+        """What it means, in a line of Markdown; empty where the package was installed without its source files."""
+        return _descriptions().get(self.name, "")
 
     @property
     def variables(self) -> tuple[str, ...]:
@@ -290,11 +297,29 @@ def settings() -> Iterator[Setting]:
         yield Setting(
             name=name,
             variable=f"{PREFIX}{name.upper()}",
-            description=" ".join((field.description or "").split()),
             default=_shown(field.default),
             unit=str(extra["unit"]) if isinstance(extra, dict) and "unit" in extra else None,
             is_secret=_is_secret(field.annotation),
         )
+
+
+@cache
+def _descriptions() -> Mapping[str, str]:
+    """Return the text below each field of :class:`Settings`; pydantic would read the source at every import."""
+    try:
+        source = ast.parse(inspect.getsource(Settings))
+    except OSError:
+        return {}
+    body = next(node.body for node in ast.walk(source) if isinstance(node, ast.ClassDef))
+    return {
+        field.target.id: " ".join(text.value.value.split())
+        for field, text in pairwise(body)
+        if isinstance(field, ast.AnnAssign)
+        and isinstance(field.target, ast.Name)
+        and isinstance(text, ast.Expr)
+        and isinstance(text.value, ast.Constant)
+        and isinstance(text.value.value, str)
+    }
 
 
 def _is_secret(annotation: object) -> bool:

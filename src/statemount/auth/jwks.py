@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from statemount.auth.keys import Key, KeySet, check_algorithms, jwk_keys
+from statemount.auth.keys import Key, KeySet, check_algorithms, import_asymmetric, jwk_keys
 from statemount.clock import system_clock
 from statemount.errors import ConfigurationError, UnavailableError
 from statemount.interfaces import Clock, Resource
@@ -69,6 +69,9 @@ class JWKS(Resource):
         self._fetched_at: Timestamp | None = None
         self._tried_at: Timestamp | None = None
         self._fetches: dict[asyncio.AbstractEventLoop, asyncio.Task[None]] = {}
+        import_asymmetric()
+        if self._url is not None:
+            import httpx  # noqa: F401 - here, for it would hold up the event loop
 
     def __repr__(self) -> str:
         return f"JWKS({self._name})"

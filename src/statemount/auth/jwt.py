@@ -75,7 +75,7 @@ class JWTAuth(Authenticator):
         signing_key: KeySource | None = None,
         renewal_lifetime: int = 600,
         watchers: bool = False,
-        cache_size: int = 10_000,
+        cache_size: int = 32_768,
         clock: Clock = system_clock,
     ) -> None:
         if leeway < 0 or renewal_lifetime <= 0:
@@ -149,7 +149,7 @@ class JWTAuth(Authenticator):
     def renew(self, identity: Identity) -> str | None:
         """Return a fresh token for a worker whose own has less than max(20 % of its life, 30 s) left, or None."""
         expires_at, issued_at = identity.expires_at, identity.issued_at
-        if self._tokens is None or expires_at is None or issued_at is None:
+        if expires_at is None or issued_at is None or self._tokens is None:
             return None
         left = expires_at - self._clock() / _MICROSECONDS
         if left >= 30 and left >= 0.2 * (expires_at - issued_at):

@@ -1,4 +1,6 @@
-"""Keys that verify and sign tokens. The one importer of PyJWT and cryptography.
+"""Keys that verify and sign tokens. The one importer of PyJWT and cryptography, for asymmetric keys.
+
+Both take long to import, and a shared secret needs neither.
 
 A key is pinned to one algorithm of JSON Web Algorithms (RFC 7518): a token that names another one never reaches it.
 Keys that a token brings along in its header (``jwk``, ``jku``, ``x5c``, ``x5u``) are never looked at.
@@ -6,20 +8,20 @@ Keys that a token brings along in its header (``jwk``, ``jku``, ``x5c``, ``x5u``
 
 from __future__ import annotations
 
+import hmac
 import json
 import logging
 import os
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeAlias, Union
-
-import jwt
-from cryptography import x509
-from cryptography.exceptions import UnsupportedAlgorithm
-from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, rsa
-from cryptography.hazmat.primitives.serialization import load_pem_private_key, load_pem_public_key
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, Union
 
 from statemount.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    import jwt
+    from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, rsa
 
 _logger = logging.getLogger("statemount.auth")
 
@@ -38,14 +40,48 @@ _CURVE_ALGORITHMS = {"secp256r1": "ES256", "secp384r1": "ES384", "secp521r1": "E
 ALGORITHMS = frozenset((*SHARED_SECRET_ALGORITHMS, *_RSA_ALGORITHMS, *_CURVE_ALGORITHMS.values(), "EdDSA"))
 """Every algorithm that a key may have. ``none`` is not among them."""
 
-_PrivateKey: TypeAlias = Union[
-    rsa.RSAPrivateKey, ec.EllipticCurvePrivateKey, ed25519.Ed25519PrivateKey, ed448.Ed448PrivateKey
-]
-_PublicKey: TypeAlias = Union[
-    rsa.RSAPublicKey, ec.EllipticCurvePublicKey, ed25519.Ed25519PublicKey, ed448.Ed448PublicKey
-]
-_PRIVATE_KEYS = (rsa.RSAPrivateKey, ec.EllipticCurvePrivateKey, ed25519.Ed25519PrivateKey, ed448.Ed448PrivateKey)
-_PUBLIC_KEYS = (rsa.RSAPublicKey, ec.EllipticCurvePublicKey, ed25519.Ed25519PublicKey, ed448.Ed448PublicKey)
+_PrivateKey: TypeAlias = (
+    "rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey | ed448.Ed448PrivateKey"
+)
+_PublicKey: TypeAlias = "rsa.RSAPublicKey | ec.EllipticCurvePublicKey | ed25519.Ed25519PublicKey | ed448.Ed448PublicKey"
+
+# Whatever is an asymmetric key (PEM, OpenSSH, DER) or a JSON Web Key has one of these: PyJWT is asked about it.
+_LIKE_A_KEY = re.compile(rb"[^ -~]|\{|----|ssh-|ecdsa-|-cert-")
+
+
+class _Algorithm(Protocol):
+    """How messages are signed; the names are those of PyJWT's algorithms."""
+
+    def sign(self, msg: bytes, key: Any) -> bytes:
+        """Return the signature of a message."""
+
+    def verify(self, msg: bytes, key: Any, sig: bytes) -> bool:
+        """Tell whether a signature is the key's, of this message."""
+
+
+class _Hmac:
+    """HMAC with SHA-2 (RFC 7518, section 3.2)."""
+
+    def __init__(self, digest: str) -> None:
+        self._digest = digest
+
+    def sign(self, msg: bytes, key: bytes) -> bytes:
+        return hmac.digest(key, msg, self._digest)
+
+    def verify(self, msg: bytes, key: bytes, sig: bytes) -> bool:
+        return hmac.compare_digest(hmac.digest(key, msg, self._digest), sig)
+
+
+_HMACS = {"HS256": _Hmac("sha256"), "HS384": _Hmac("sha384"), "HS512": _Hmac("sha512")}
+
+
+def _algorithm(name: str) -> _Algorithm:
+    found = _HMACS.get(name)
+    if found is not None:
+        return found
+    import jwt
+
+    return jwt.get_algorithm_by_name(name)
 
 
 class Key:
@@ -65,7 +101,7 @@ class Key:
     ) -> None:
         self.algorithm: str = algorithm
         self.kid: str | None = kid
-        self._implementation = jwt.get_algorithm_by_name(algorithm)
+        self._implementation = _algorithm(algorithm)
         self._verifying = verifying
         self._signing = signing
 
@@ -135,7 +171,7 @@ class Key:
         return self._implementation.sign(message, self._signing)
 
 
-KeySource: TypeAlias = Union[Key, jwt.PyJWK, Mapping[str, Any], str, bytes, "os.PathLike[str]"]
+KeySource: TypeAlias = Union[Key, "jwt.PyJWK", Mapping[str, Any], str, bytes, "os.PathLike[str]"]
 """A key, a JSON Web Key (also PyJWT's), or PEM as text, bytes or the path of a file."""
 
 
@@ -169,6 +205,11 @@ class KeySet:
         return fitting[0] if len(fitting) == 1 else None
 
 
+def import_asymmetric() -> None:
+    """Import what asymmetric keys need: ahead of an event loop, which it would hold up."""
+    import jwt  # noqa: F401 - which imports cryptography
+
+
 def check_algorithms(algorithms: Sequence[str]) -> tuple[str, ...]:
     """Return a list of accepted algorithms.
 
@@ -195,15 +236,8 @@ def shared_keys(secret: str | bytes, algorithms: Sequence[str], *, kid: str | No
             raise ConfigurationError(f"a shared secret goes with HS256, HS384 or HS512, not with {algorithm!r}")
     if len(raw) < MIN_SECRET_BYTES:
         raise ConfigurationError(f"the shared secret must have at least {MIN_SECRET_BYTES} bytes, but has {len(raw)}")
-    try:
-        _refuse_jwk(raw)
-        keys = [
-            Key(algorithm, kid, prepared, prepared)
-            for algorithm in algorithms
-            for prepared in [jwt.get_algorithm_by_name(algorithm).prepare_key(raw)]
-        ]
-    except jwt.InvalidKeyError:  # its text may quote the key
-        raise ConfigurationError("the shared secret is an asymmetric key or a JSON Web Key") from None
+    if _LIKE_A_KEY.search(raw) is not None and _is_key(raw):
+        raise ConfigurationError("the shared secret is an asymmetric key or a JSON Web Key")
     recommended = max(_RECOMMENDED_SECRET_BYTES[algorithm] for algorithm in algorithms)
     if len(raw) < recommended:
         _logger.warning(
@@ -212,7 +246,7 @@ def shared_keys(secret: str | bytes, algorithms: Sequence[str], *, kid: str | No
             recommended,
             ", ".join(algorithms),
         )
-    return keys
+    return [Key(algorithm, kid, raw, raw) for algorithm in algorithms]
 
 
 def keys_of(source: KeySource, algorithms: Sequence[str] | None = None) -> list[Key]:
@@ -230,6 +264,8 @@ def keys_of(source: KeySource, algorithms: Sequence[str] | None = None) -> list[
         return [source]
     if isinstance(source, Mapping):
         return jwk_keys(source, algorithms)
+    import jwt
+
     if isinstance(source, jwt.PyJWK):
         named = getattr(source, "algorithm_name", None)  # PyJWT >= 2.9
         if isinstance(source.key, bytes):
@@ -248,6 +284,9 @@ def jwk_keys(data: Mapping[str, Any], algorithms: Sequence[str] | None = None) -
         isinstance(operations, list) and not {"verify", "sign"}.intersection(map(str, operations))
     ):
         raise ConfigurationError(f"the JSON Web Key {kid!r} is not for signatures")
+    import jwt
+    from cryptography.exceptions import UnsupportedAlgorithm
+
     reader = {"oct": "HS512", "RSA": "RS256", "EC": "ES256", "OKP": "EdDSA"}.get(kty if isinstance(kty, str) else "")
     if reader is None:
         raise ConfigurationError(f"the JSON Web Key {kid!r} is of an unknown type")
@@ -261,14 +300,19 @@ def jwk_keys(data: Mapping[str, Any], algorithms: Sequence[str] | None = None) -
     return _asymmetric(key, _narrowed(named, _fitting(_public(key)), algorithms), kid)
 
 
-def _refuse_jwk(secret: bytes) -> None:
-    """Raise PyJWT's error for a secret that is the text of a JSON Web Key, as PyJWT >= 2.13 does by itself."""
+def _is_key(secret: bytes) -> bool:
+    """Tell whether a secret is an asymmetric key, or the text of a JSON Web Key (PyJWT < 2.13 knows none)."""
+    import jwt
+
+    try:
+        jwt.get_algorithm_by_name("HS512").prepare_key(secret)
+    except jwt.InvalidKeyError:
+        return True
     try:
         document = json.loads(secret)
     except (ValueError, RecursionError):
-        return
-    if isinstance(document, dict) and not {"kty", "keys"}.isdisjoint(document):
-        raise jwt.InvalidKeyError("a JSON Web Key")
+        return False
+    return isinstance(document, dict) and not {"kty", "keys"}.isdisjoint(document)
 
 
 def _one(algorithm: str | None) -> list[str] | None:
@@ -289,19 +333,25 @@ def _narrowed(named: Any, fitting: Sequence[str], accepted: Sequence[str] | None
 
 def _asymmetric(key: Any, algorithms: Sequence[str] | None, kid: str | None) -> list[Key]:
     public = _public(key)
-    signing = key if isinstance(key, _PRIVATE_KEYS) else None
+    signing = None if key is public else key
     return [Key(algorithm, kid, public, signing) for algorithm in _narrowed(None, _fitting(public), algorithms)]
 
 
 def _public(key: Any) -> _PublicKey:
-    if isinstance(key, _PRIVATE_KEYS):
-        return key.public_key()
-    if isinstance(key, _PUBLIC_KEYS):
+    from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, rsa
+
+    if isinstance(key, (rsa.RSAPublicKey, ec.EllipticCurvePublicKey, ed25519.Ed25519PublicKey, ed448.Ed448PublicKey)):
         return key
+    if isinstance(
+        key, (rsa.RSAPrivateKey, ec.EllipticCurvePrivateKey, ed25519.Ed25519PrivateKey, ed448.Ed448PrivateKey)
+    ):
+        return key.public_key()
     raise ConfigurationError(f"a key of the type {type(key).__name__} does not sign tokens")
 
 
 def _fitting(public: _PublicKey) -> tuple[str, ...]:
+    from cryptography.hazmat.primitives.asymmetric import ec, rsa
+
     if isinstance(public, rsa.RSAPublicKey):
         if public.key_size < MIN_RSA_BITS:
             raise ConfigurationError(f"an RSA key must have at least {MIN_RSA_BITS} bits, but has {public.key_size}")
@@ -322,6 +372,10 @@ def _load_pem(source: str | bytes | os.PathLike[str], password: bytes | None) ->
             source = Path(source).read_bytes()
         except (OSError, ValueError) as error:
             raise ConfigurationError(f"the key file cannot be read ({type(error).__name__})") from None
+    from cryptography import x509
+    from cryptography.exceptions import UnsupportedAlgorithm
+    from cryptography.hazmat.primitives.serialization import load_pem_private_key, load_pem_public_key
+
     try:
         if b"PRIVATE KEY" in source:
             return load_pem_private_key(source, password)

@@ -3,22 +3,53 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
-from importlib.metadata import version as version_of
+from collections import UserDict
+from collections.abc import Iterator, Sequence
+from importlib import import_module
 
 import click
+from typing_extensions import override
 
-from statemount.cli.clean import clean
-from statemount.cli.database import db
-from statemount.cli.directory import directory
-from statemount.cli.serve import serve
-from statemount.cli.token import token
+from statemount.cli.exit_codes import exit_code_of
 from statemount.errors import StateMountError
 
 _INTERRUPTED = 130  # 128 + SIGINT, as shells have it
+_MODULES = {
+    "asset": "statemount.cli.asset",
+    "clean": "statemount.cli.clean",
+    "db": "statemount.cli.database",
+    "directory": "statemount.cli.directory",
+    "serve": "statemount.cli.serve",
+    "task": "statemount.cli.task",
+    "token": "statemount.cli.token",
+}
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]}, invoke_without_command=True)
+class _Commands(UserDict[str, click.Command]):
+    """The commands by name. The module of one is imported when that one is asked for."""
+
+    @override
+    def __getitem__(self, name: str) -> click.Command:
+        if name not in self.data:
+            self.data[name] = getattr(import_module(_MODULES[name]), name)
+        return self.data[name]
+
+    @override
+    def __contains__(self, name: object) -> bool:
+        return name in self.data or name in _MODULES
+
+    @override
+    def __iter__(self) -> Iterator[str]:
+        return iter({**_MODULES, **self.data})
+
+    @override
+    def __len__(self) -> int:
+        return len(list(iter(self)))
+
+
+@click.group(
+    commands=_Commands(), context_settings={"help_option_names": ["-h", "--help"]}, invoke_without_command=True
+)
 @click.pass_context
 def program(context: click.Context) -> None:
     """Task state and asset state endpoints, for any web application or orchestrator."""
@@ -29,14 +60,9 @@ def program(context: click.Context) -> None:
 @program.command()
 def version() -> None:
     """Print the version."""
+    from importlib.metadata import version as version_of
+
     click.echo(f"statemount {version_of('statemount')}")
-
-
-program.add_command(serve)
-program.add_command(token)
-program.add_command(db)
-program.add_command(clean)
-program.add_command(directory)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -57,7 +83,7 @@ def _run(arguments: Sequence[str] | None) -> int:
     except click.ClickException as error:
         return _fail(error.format_message(), error.exit_code)
     except StateMountError as error:
-        return _fail(str(error), 1)
+        return _fail(str(error), exit_code_of(error))
     except (click.Abort, KeyboardInterrupt):
         return _INTERRUPTED
     return code if isinstance(code, int) else 0

@@ -7,14 +7,17 @@ import os
 from contextlib import ExitStack
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
 
 import click
 
-from statemount.cli.development import develop, invitation
 from statemount.cli.options import environment_with, setting_option
 from statemount.cli.running import run
 from statemount.cli.servers import run_server
-from statemount.mount import StateMount
+from statemount.collector import start_up
+
+if TYPE_CHECKING:
+    from statemount.mount import StateMount
 
 
 @click.command(short_help="Run the app on its own.")
@@ -37,12 +40,16 @@ def serve(dev: bool, **given: object) -> None:
     """
     environ = environment_with(given)
     with ExitStack() as stack:
-        if dev:
-            develop(environ, Path(stack.enter_context(TemporaryDirectory(prefix="statemount-"))))
-        os.environ.clear()
-        os.environ.update(environ)  # the server's processes read it
-        state = StateMount.from_environment()
-        run(_try_out(state))
+        with start_up():
+            from statemount.cli.development import develop, invitation
+            from statemount.mount import StateMount
+
+            if dev:
+                develop(environ, Path(stack.enter_context(TemporaryDirectory(prefix="statemount-"))))
+            os.environ.clear()
+            os.environ.update(environ)  # the server's processes read it
+            state = StateMount.from_environment()
+            run(_try_out(state))
         if dev:
             click.echo(invitation(state.settings))
         run_server(state.settings)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from statemount.database.connections import Connections
 from statemount.database.query import Query, Script
 from statemount.database.schema import SCHEMA_VERSION, TableNames
@@ -70,6 +72,11 @@ class Schema(Resource):
     async def open(self) -> None:
         version = await schema_version(self._connections, self._tables)
         if self._auto_upgrade and (version is None or (version.isdecimal() and int(version) < int(SCHEMA_VERSION))):
+            await asyncio.to_thread(_import_alembic)  # it takes half a second, and the event loop is the host's
             await self._connections.upgrade(self._tables)
             version = await schema_version(self._connections, self._tables)
         check_version(version, self._tables)
+
+
+def _import_alembic() -> None:
+    import statemount.database.migrations.runner  # noqa: F401

@@ -44,7 +44,7 @@ class RunPath(Parameters):
 
 
 class _Body(BaseModel):
-    model_config: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
+    model_config: ClassVar[ConfigDict] = ConfigDict(extra="forbid", defer_build=True)
 
 
 def _whole(number: object) -> object:
@@ -143,7 +143,11 @@ class AssetBody(_Body):
     group: AssetText = "asset"
 
 
-class TaskInstanceResponse(BaseModel):
+class _Answer(BaseModel):
+    model_config: ClassVar[ConfigDict] = ConfigDict(defer_build=True)
+
+
+class TaskInstanceResponse(_Answer):
     """A task instance as it is registered."""
 
     id: UUID
@@ -156,7 +160,7 @@ class TaskInstanceResponse(BaseModel):
     outlets: Annotated[list[int], Field(description="Ids of the assets that it writes.")]
 
 
-class AssetResponse(BaseModel):
+class AssetResponse(_Answer):
     """An asset. An inactive one keeps its state for a while, out of reach of workers."""
 
     asset_id: int
@@ -166,7 +170,7 @@ class AssetResponse(BaseModel):
     active: bool
 
 
-class AssetCollectionResponse(BaseModel):
+class AssetCollectionResponse(_Answer):
     """Assets by id, inactive ones included."""
 
     assets: list[AssetResponse]

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Literal, TypeAlias, TypeVar
+from typing import Annotated, ClassVar, Literal, TypeAlias, TypeVar
 from uuid import UUID
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, TypeAdapter, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError
 
 from statemount.errors import InvalidInputError, Problem
 from statemount.model import MAX_ASSET_NAME_LENGTH, MAX_ID_LENGTH, MAX_KEY_LENGTH, NOT_MAPPED
@@ -56,6 +56,8 @@ MapIndex: TypeAlias = Annotated[int, Field(ge=NOT_MAPPED, le=MAX_INTEGER), _PLAI
 
 class Parameters(BaseModel):
     """The parameters of a path, or of a query; unknown ones are ignored."""
+
+    model_config: ClassVar[ConfigDict] = ConfigDict(defer_build=True)
 
 
 class NoParameters(Parameters):
