@@ -36,7 +36,8 @@ class RuntimeStore(Store):
 
     @override
     async def read(self, scope: Scope, key: str) -> Entry | None:
-        return await (await self._runtimes.current()).store.read(scope, key)
+        runtime = self._runtimes.running() or await self._runtimes.current()
+        return await runtime.store.read(scope, key)
 
     @override
     async def list(self, scope: Scope, *, limit: int, offset: int = 0) -> Page:
@@ -50,7 +51,8 @@ class RuntimeStore(Store):
         *,
         writer: Writer | None,
     ) -> Outcome:
-        return await (await self._runtimes.current()).store.apply(target, operations, writer=writer)
+        runtime = self._runtimes.running() or await self._runtimes.current()
+        return await runtime.store.apply(target, operations, writer=writer)
 
     @override
     async def changes(self, scope: Scope, *, after: int = 0, limit: int = 1000) -> Sequence[Change]:
@@ -85,7 +87,8 @@ class RuntimeDirectory(Registry):
 
     @override
     async def task_scope(self, task_instance_id: UUID, identity: Identity | None = None) -> TaskScope | None:
-        return await (await self._runtimes.current()).directory.task_scope(task_instance_id, identity)
+        runtime = self._runtimes.running() or await self._runtimes.current()
+        return await runtime.directory.task_scope(task_instance_id, identity)
 
     @override
     async def has_task_instance(self, target: TaskScope | MappedTask, identity: Identity | None = None) -> bool:
@@ -190,7 +193,8 @@ class RuntimeAuthenticator(Authenticator):
 
     @override
     async def authenticate(self, asgi_scope: AsgiScope, route_set: RouteSet) -> Identity:
-        return await (await self._runtimes.current()).authenticator.authenticate(asgi_scope, route_set)
+        runtime = self._runtimes.running() or await self._runtimes.current()
+        return await runtime.authenticator.authenticate(asgi_scope, route_set)
 
     @override
     def renew(self, identity: Identity) -> str | None:

@@ -90,6 +90,17 @@ class Opened:
 Opener: TypeAlias = Callable[[Opened], Awaitable[Runtime]]
 """Opens what a runtime consists of."""
 
+_process_id = os.getpid()
+
+
+def _note_fork() -> None:
+    global _process_id  # noqa: PLW0603 - asking the system at every request costs more than the rest of the look-up
+    _process_id = os.getpid()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_note_fork)
+
 _alive: set[asyncio.Task[None]] = set()
 """The tasks of all keepers: an event loop holds its tasks weakly."""
 
@@ -193,12 +204,12 @@ class _Table:
 
     running: dict[asyncio.AbstractEventLoop, Runtime] = field(default_factory=dict)
     keepers: dict[asyncio.AbstractEventLoop, _Keeper] = field(default_factory=dict)
-    process_id: int = field(default_factory=os.getpid)
+    process_id: int = field(default_factory=lambda: _process_id)
 
     @property
     def is_ours(self) -> bool:
         """Whether it was made in this process, not in the parent that forked it."""
-        return self.process_id == os.getpid()
+        return self.process_id == _process_id
 
     def release(self, *, closed_only: bool = False) -> None:
         """Let every runtime go, or only those of event loops that are closed."""
@@ -237,7 +248,14 @@ class Runtimes:
         Raises:
             ConfigurationError: This is no asyncio event loop.
         """
-        return self._own_table().running.get(_running_loop())
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:
+            loop = _running_loop()  # which says what is wrong
+        table = self._table
+        if table.process_id != _process_id:
+            table = self._own_table()
+        return table.running.get(loop)
 
     async def stop(self) -> None:
         """Close the runtime of this event loop, if there is one. A later use starts another.

@@ -133,4 +133,4 @@ def test_connections_that_are_abandoned(tmp_path: Path) -> None:
     connections.abandon()
     for thread in threads:
         thread.join(5)
-    assert set(threading.enumerate()) == before
+    assert {thread for thread in threading.enumerate() if thread.is_alive()} <= before

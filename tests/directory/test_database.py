@@ -29,8 +29,11 @@ class TestDatabaseDirectory(RegistryConformance):
     """Straight from the tables."""
 
     @pytest.fixture
-    def registry(self, connections: Connections, clock: FakeClock) -> Registry:
-        return DatabaseDirectory(connections, tables=TableNames(), clock=clock)
+    async def registry(self, connections: Connections, clock: FakeClock) -> AsyncIterator[Registry]:
+        registry = DatabaseDirectory(connections, tables=TableNames(), clock=clock)
+        await registry.open()
+        yield registry
+        await registry.close()
 
 
 class TestCachedDatabaseDirectory(RegistryConformance):

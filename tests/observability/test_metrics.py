@@ -15,13 +15,13 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from statemount.auth import JWTAuth
+from statemount.database.lane import Lane, Ticket
 from statemount.database.query import Query, Script
 from statemount.errors import ConfigurationError, OverloadedError
 from statemount.metrics import Metrics
 from statemount.mount import StateMount
 from statemount.service.clean_up import CleanUpRules
 from statemount.service.sweeper import Sweeper
-from statemount.store.group import Lane, Ticket
 from statemount.store.memory import MemoryStore
 from tests.contract.rows import Expiring
 from tests.contract.transports import ask

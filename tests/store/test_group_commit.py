@@ -348,7 +348,7 @@ async def test_a_store_that_has_too_much_to_do(database_url: str, clock: FakeClo
         answers = [
             asyncio.ensure_future(store.apply(TASK, [Set(f"k{number}", "1")], writer=WRITER)) for number in range(9)
         ]
-        reads = [asyncio.ensure_future(store.read(TASK, "k")) for _ in range(9)]
+        reads = [asyncio.ensure_future(store.read(TASK, "missing")) for _ in range(9)]
         await asyncio.sleep(0)
         await store.close()
         outcomes = await asyncio.gather(*answers, *reads, return_exceptions=True)

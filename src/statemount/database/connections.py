@@ -11,7 +11,7 @@ import contextvars
 import logging
 import random
 import time
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Sequence
 from typing import Any, NoReturn, TypeVar
 
 import aiosqlite
@@ -21,7 +21,8 @@ from databases.core import Connection as HeldConnection
 from sqlalchemy.exc import SQLAlchemyError
 
 from statemount.database.drivers.base import BeginError, CommitError, Driver, Fault
-from statemount.database.query import ScriptFactory
+from statemount.database.immediate import ImmediateReads
+from statemount.database.query import Query, Row, ScriptFactory
 from statemount.database.schema import TableNames
 from statemount.database.url import DatabaseUrl
 from statemount.errors import (
@@ -219,6 +220,7 @@ class Connections(Resource):
         self._options = self.driver.options(url, size=size)
         self._database: databases.Database | None = None
         self._tasks: set[asyncio.Future[Any]] = set()
+        self._immediate = ImmediateReads(url.file) if url.is_embedded and not url.is_in_memory else None
 
     async def open(self) -> None:
         database = _Database(self.url.plain, **self._options)
@@ -255,6 +257,8 @@ class Connections(Resource):
             return
         if self._tasks:
             await asyncio.wait(self._tasks)
+        if self._immediate is not None:
+            self._immediate.close()
         for pool in {self._readers, self._writers}:
             await pool.close()
         try:
@@ -264,6 +268,8 @@ class Connections(Resource):
 
     def abandon(self) -> None:
         """Give up the threads of the connections: their event loop was closed before they were."""
+        if self._immediate is not None:
+            self._immediate.close()
         if self._database is not None:
             for pool in {self._readers, self._writers}:
                 pool.abandon()
@@ -302,6 +308,12 @@ class Connections(Resource):
                 self._writers.release(held)
         except (OSError, SQLAlchemyError) as error:
             raise UnavailableError(f"the schema could not be upgraded: {_said(error)}") from error
+
+    def read_at_once(self, query: Query) -> Sequence[Row] | None:
+        """Return the rows of a look-up by key if they are to be had in no time, else None: see :meth:`read`."""
+        if self._immediate is None or self._database is None:
+            return None
+        return self._immediate.rows(query)
 
     async def read(self, factory: ScriptFactory[T]) -> T:
         """Run a script of reads; each of its statements sees one moment.

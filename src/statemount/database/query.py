@@ -20,12 +20,17 @@ class Query(NamedTuple):
         sql: In the dialect's own parameter style.
         args: Its parameters; a sequence of such for ``each`` and ``many``.
         mode: ``one``: run it, and send its rows. ``each``: run it for each element, and send the rows of all.
-            ``many``: run it for each element; no rows. A dialect yields only what its driver does well.
+            ``many``: run it for each element; no rows. ``packed``: run it, and send what ``unpack`` makes of the one
+            column of its one row (NULL: no rows). A dialect yields only what its driver does well.
+        unpack: Raises ValueError for a text that this program cannot have packed.
+        fallback: Is run instead where a text cannot be unpacked.
     """
 
     sql: str
     args: Sequence[Any] = ()
-    mode: Literal["one", "each", "many"] = "one"
+    mode: Literal["one", "each", "many", "packed"] = "one"
+    unpack: Callable[[str], Sequence[Row]] | None = None
+    fallback: Query | None = None
 
 
 Script: TypeAlias = Generator[Query, Sequence[Row], T]

@@ -61,6 +61,7 @@ class Answers(Generic[_KeyT, _AnswerT]):
             raise ConfigurationError(f"the age of the directory's answers must not be negative, but is {max_age}")
         if max_answers < 2:
             raise ConfigurationError(f"the directory must remember two answers or more, not {max_answers}")
+        self.clock: Clock = clock
         self._clock = clock
         self._max_age = max_age // timedelta(microseconds=1)
         self._half = max_answers // 2
@@ -102,6 +103,14 @@ class Answers(Generic[_KeyT, _AnswerT]):
         if task.cancelled():
             raise UnavailableError("the directory's look-up was cut off")
         return task.result()
+
+    def learn(self, key: _KeyT, began: Timestamp, answer: _AnswerT) -> None:
+        """Remember an answer that was looked up without a wait.
+
+        Args:
+            began: When that began, by :attr:`clock`.
+        """
+        self._remember(key, began, answer)
 
     def _begin(
         self, key: _KeyT, look_up: Callable[[], Awaitable[_AnswerT]], pending: _LookUp[_AnswerT]

@@ -9,6 +9,7 @@ from uuid import UUID
 
 from statemount.database.connections import Connections
 from statemount.database.digests import digest, run_digest, scope_digest, task_digest
+from statemount.database.lane import Lane, Ticket
 from statemount.database.query import Query, Row, Script, ScriptFactory
 from statemount.database.schema import TableNames
 from statemount.database.statements.directory import DirectoryStatements
@@ -31,6 +32,18 @@ _T = TypeVar("_T")
 _MAX_ASSET_ID = 2**63 - 1
 
 
+def _only(query: Query) -> Script[Sequence[Row]]:
+    return (yield query)
+
+
+def _task_instance_of(task_instance_id: UUID, rows: Sequence[Row]) -> TaskInstance | None:
+    """Return the task instance of rows: scope, try_number, asset id, access."""
+    if not rows:
+        return None
+    inlets, outlets = (frozenset(row[5] for row in rows if row[6] == access) for access in ("inlet", "outlet"))
+    return TaskInstance(task_instance_id, TaskScope(*rows[0][:4]), rows[0][4], inlets, outlets)
+
+
 class DatabaseDirectory(Registry):
     """Task instances and assets in tables of their own. It remembers nothing: wrap it in a ``CachedRegistry``.
 
@@ -45,11 +58,33 @@ class DatabaseDirectory(Registry):
         self._statements = DirectoryStatements(connections.url.dialect, tables)
         self._clock = clock
 
-    async def _rows(self, query: Query) -> Sequence[Row]:
-        def script() -> Script[Sequence[Row]]:
-            return (yield query)
+        self._look_ups: Lane[UUID, TaskInstance | None] = Lane(self._look_up, kind="read")
 
-        return await self._connections.detached(self._connections.read(script))
+    async def open(self) -> None:
+        self._look_ups.start()
+
+    async def close(self) -> None:
+        await self._look_ups.stop()
+
+    async def _look_up(self, group: Sequence[Ticket[UUID, TaskInstance | None]]) -> None:
+        """Answer questions after task instances that wait together."""
+        query = self._statements.tasks(list({ticket.request.bytes for ticket in group}))
+        rows = await self._connections.read(lambda: _only(query))
+        found: dict[bytes, list[Row]] = {}
+        for row in rows:
+            found.setdefault(bytes(row[0]), []).append(row[1:])
+        for ticket in group:
+            ticket.succeed(_task_instance_of(ticket.request, found.get(ticket.request.bytes, ())))
+
+    async def _rows(self, query: Query) -> Sequence[Row]:
+        rows = self._connections.read_at_once(query)
+        if rows is not None:
+            return rows
+        return await self._connections.detached(self._connections.read(lambda: _only(query)))
+
+    async def _all_rows(self, query: Query) -> Sequence[Row]:
+        """Return rows of which there may be many."""
+        return await self._connections.detached(self._connections.read(lambda: _only(query)))
 
     async def _write(self, factory: ScriptFactory[_T]) -> _T:
         return await self._connections.detached(self._connections.write(factory))
@@ -59,8 +94,8 @@ class DatabaseDirectory(Registry):
         return _asset_of(rows[0]) if rows else None
 
     async def task_scope(self, task_instance_id: UUID, identity: Identity | None = None) -> TaskScope | None:
-        rows = await self._rows(self._statements.task(task_instance_id.bytes))
-        return TaskScope(*rows[0][:4]) if rows else None
+        task_instance = await self.task_instance(task_instance_id)
+        return None if task_instance is None else task_instance.scope
 
     async def has_task_instance(self, target: TaskScope | MappedTask, identity: Identity | None = None) -> bool:
         ids = (target.dag_id, target.run_id, target.task_id)
@@ -90,11 +125,13 @@ class DatabaseDirectory(Registry):
         return frozenset(row[0] for row in rows)
 
     async def task_instance(self, task_instance_id: UUID) -> TaskInstance | None:
-        rows = await self._rows(self._statements.task(task_instance_id.bytes))
-        if not rows:
-            return None
-        inlets, outlets = (frozenset(row[5] for row in rows if row[6] == access) for access in ("inlet", "outlet"))
-        return TaskInstance(task_instance_id, TaskScope(*rows[0][:4]), rows[0][4], inlets, outlets)
+        found = self.task_instance_at_once(task_instance_id)
+        return await self._look_ups.ask(task_instance_id) if found is None else found[0]
+
+    def task_instance_at_once(self, task_instance_id: UUID) -> tuple[TaskInstance | None] | None:
+        """Return the task instance, or None, if that is to be had in no time; None otherwise."""
+        rows = self._connections.read_at_once(self._statements.tasks([task_instance_id.bytes]))
+        return None if rows is None else (_task_instance_of(task_instance_id, [row[1:] for row in rows]),)
 
     async def register_task_instances(self, task_instances: Sequence[TaskInstance]) -> None:
         for task_instance in task_instances:
@@ -168,10 +205,10 @@ class DatabaseDirectory(Registry):
         return None
 
     async def assets(self, *, limit: int = 100, offset: int = 0) -> Sequence[Asset]:
-        return [_asset_of(row) for row in await self._rows(self._statements.assets(limit, offset))]
+        return [_asset_of(row) for row in await self._all_rows(self._statements.assets(limit, offset))]
 
     async def count_assets(self) -> int:
-        rows = await self._rows(self._statements.count_assets())
+        rows = await self._all_rows(self._statements.count_assets())
         count: int = rows[0][0]
         return count
 
@@ -196,7 +233,7 @@ class DatabaseDirectory(Registry):
         return (yield from self._known(asset_id))  # it may have been retired meanwhile
 
     async def retire_assets(self, before: Timestamp, *, limit: int = 1000) -> Sequence[int]:
-        if not await self._rows(self._statements.inactive(before, 1)):
+        if not await self._all_rows(self._statements.inactive(before, 1)):
             return ()
         return await self._write(lambda: self._retire_script(before, limit))
 
@@ -216,7 +253,7 @@ class DatabaseDirectory(Registry):
             yield from _each(self._statements.forget_asset(asset_id))
 
     async def count_overdue(self, *, registered_before: Timestamp, inactive_before: Timestamp) -> tuple[int, int]:
-        rows = await self._rows(self._statements.count_overdue(registered_before, inactive_before))
+        rows = await self._all_rows(self._statements.count_overdue(registered_before, inactive_before))
         return rows[0][0], rows[0][1]
 
     def _known(self, asset_id: int) -> Script[Asset]:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from statemount.database.connections import Connections
 from statemount.database.digests import owner_digest, scope_digest
+from statemount.database.lane import Lane
 from statemount.database.query import Script
 from statemount.database.schema import TableNames
 from statemount.database.statements import make_store_statements
@@ -13,7 +14,6 @@ from statemount.interfaces import Clock, Store
 from statemount.model import AssetScope, Change, Entry, MappedTask, Page, Run, Scope, Writer
 from statemount.observer import SILENT, Observer
 from statemount.operations import Operation, Outcome, Set
-from statemount.store.group import Lane
 from statemount.store.options import StoreOptions
 from statemount.store.reading import Get, GroupRead, entry_of
 from statemount.store.scope_ids import ScopeIds
@@ -55,10 +55,12 @@ class DatabaseStore(Store):
         ids = ScopeIds()
         self._commit = GroupCommit(connections, self._statements, ids, clock, self._options)
         self._sweep = Sweep(connections, self._statements, clock)
-        read = GroupRead(connections, self._statements, ids, clock)
+        self._read = read = GroupRead(connections, self._statements, ids, clock)
         # One writer at a time is all that SQLite has; on a server a second lane keeps one locked scope from holding
         # up the others. A scope always has the same lane, which keeps its writes in their order.
         count = 1 if connections.url.is_embedded else _SERVER_LANES
+        self._observer = observer
+        self._is_open = False
         self._writers: list[Lane[Write, Outcome]] = [
             Lane(self._commit, max_waiting=max_waiting, kind="write", observer=observer) for _ in range(count)
         ]
@@ -67,21 +69,26 @@ class DatabaseStore(Store):
         ]
 
     async def open(self) -> None:
+        self._is_open = True
         for lane in self._writers:
             lane.start()
         for reader in self._readers:
             reader.start()
 
     async def close(self) -> None:
+        self._is_open = False
         for lane in self._writers:
             await lane.stop()
         for reader in self._readers:
             await reader.stop()
 
     async def read(self, scope: Scope, key: str) -> Entry | None:
-        stored = stored_scope(scope)
-        lane = self._readers[hash(stored) % len(self._readers)]
-        return await lane.ask(Get(stored, key))
+        get = Get(stored_scope(scope), key)
+        found = self._read.at_once(get) if self._is_open else None
+        if found is not None:
+            self._observer.group("read", 1)
+            return found[0]
+        return await self._readers[hash(get.scope) % len(self._readers)].ask(get)
 
     async def list(self, scope: Scope, *, limit: int, offset: int = 0) -> Page:
         now = self._clock()

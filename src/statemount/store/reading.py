@@ -7,12 +7,12 @@ from typing import Any, NamedTuple
 
 from statemount.database.connections import Connections
 from statemount.database.digests import scope_digest
+from statemount.database.lane import Ticket
 from statemount.database.query import Script
 from statemount.database.statements.base import StoreStatements
 from statemount.interfaces import Clock
 from statemount.model import Entry, Scope
 from statemount.store.apply import is_live
-from statemount.store.group import Ticket
 from statemount.store.scope_ids import ScopeIds
 from statemount.store.writers import read_writer
 
@@ -54,6 +54,17 @@ class GroupRead:
         self._statements = statements
         self._ids = ids
         self._clock = clock
+
+    def at_once(self, get: Get) -> tuple[Entry | None] | None:
+        """Return what a get finds, if that is to be had in no time; None = it must wait with others."""
+        scope_id = self._ids.get(get.scope)
+        if scope_id is None:
+            return None
+        rows = self._connections.read_at_once(self._statements.read_by_id([(scope_id, get.key.encode())]))
+        if not rows:  # a miss through a remembered id may mean that the scope is a new one by now
+            return None
+        entry = entry_of(rows[0][1:])
+        return (entry if is_live(entry, self._clock()) else None,)
 
     async def __call__(self, group: Sequence[Ticket[Get, Entry | None]]) -> None:
         gets = {ticket.request for ticket in group}

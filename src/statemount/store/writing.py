@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from statemount.database.connections import Connections
 from statemount.database.digests import task_digest
+from statemount.database.lane import Ticket
 from statemount.database.query import Script
 from statemount.database.rows import ChangeRow, EntryRow, ScopeRow, WriteSet
 from statemount.database.statements.base import StoreStatements
@@ -21,7 +22,6 @@ from statemount.model import Change, Entry, MappedTask, Scope, Timestamp, Writer
 from statemount.operations import Clear, Delete, Operation, Outcome, Result, Set
 from statemount.store.apply import Applied, ScopeState, apply, is_live
 from statemount.store.dropped import dropped
-from statemount.store.group import Ticket
 from statemount.store.options import StoreOptions
 from statemount.store.scope_ids import ScopeIds, create_scopes, find_scopes
 from statemount.store.writers import writer_text
@@ -199,29 +199,27 @@ class GroupCommit:
         states: dict[int, ScopeState] = {}
         if not scope_ids:
             return states
-        keeps = {scope_id: self._options.logs_values_of(scope) for scope, scope_id in ids.items()}
-        lock = self._statements.lock_free_scopes if skips_locked else self._statements.lock_scopes
-        rows = yield lock(scope_ids)
-        for scope_id, revision, updated_at, entries, size in rows:
-            states[scope_id] = ScopeState(revision, updated_at, entries, size, keeps_values=keeps[scope_id])
-        if len(states) < len(scope_ids) and not skips_locked:
-            raise _ScopeGoneError(set(scope_ids) - set(states))
         keys: dict[tuple[int, bytes], str] = {}
         cleared: set[int] = set()
         for write in writes:
             write_id = ids.get(write.scope)
-            if write_id not in states:
+            if write_id is None:
                 continue
             for operation in write.operations:
                 if isinstance(operation, Clear):
                     cleared.add(write_id)
                 else:
                     keys[write_id, operation.key.encode()] = operation.key
-        if keys:
-            rows = yield self._statements.read_known(list(keys))
-            for scope_id, key, revision, expires_at, size in rows:
+        keeps = {scope_id: self._options.logs_values_of(scope) for scope, scope_id in ids.items()}
+        rows, known = yield from self._statements.lock_and_read(scope_ids, list(keys), skips_locked=skips_locked)
+        for scope_id, revision, updated_at, entries, size in rows:
+            states[scope_id] = ScopeState(revision, updated_at, entries, size, keeps_values=keeps[scope_id])
+        if len(states) < len(scope_ids) and not skips_locked:
+            raise _ScopeGoneError(set(scope_ids) - set(states))
+        for scope_id, key, revision, expires_at, size in known:
+            if scope_id in states:
                 states[scope_id].known[keys[scope_id, bytes(key)]] = _Known(revision, expires_at, size)
-        yield from self._count_live({scope_id: states[scope_id] for scope_id in sorted(cleared)}, now)
+        yield from self._count_live({scope_id: states[scope_id] for scope_id in sorted(cleared & set(states))}, now)
         return states
 
     def _count_live(self, states: Mapping[int, ScopeState], now: Timestamp) -> Script[None]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 
-from statemount.database.query import Query, Script
+from statemount.database.query import Query, Row, Script
 from statemount.database.rows import NewScope, WriteSet
 from statemount.database.schema import TableNames
 from statemount.model import Timestamp
@@ -29,7 +29,8 @@ class StoreStatements(ABC):
     def list_page(self, digest: bytes, now: Timestamp, limit: int, offset: int) -> Query:
         """Rows: the scope's revision, its count of live entries, then an entry from the key on, as above.
 
-        One row with a key of None where the page is empty; none where the scope does not exist.
+        In the order of the keys. One row with a key of None where the page is empty; none where the scope does not
+        exist.
         """
 
     @abstractmethod
@@ -63,6 +64,18 @@ class StoreStatements(ABC):
     @abstractmethod
     def read_known(self, pairs: Sequence[tuple[int, bytes]]) -> Query:
         """Rows: scope id, key, revision, expires_at, size, of those of the pairs that exist."""
+
+    def lock_and_read(
+        self, ids: Sequence[int], pairs: Sequence[tuple[int, bytes]], *, skips_locked: bool = False
+    ) -> Script[tuple[Sequence[Row], Sequence[Row]]]:
+        """Return the rows of :meth:`lock_scopes` (or :meth:`lock_free_scopes`) and of :meth:`read_known`.
+
+        What is known is read by a statement that begins once the locks are held: one that waits for a lock would go
+        on with what it saw before.
+        """
+        scopes = yield (self.lock_free_scopes if skips_locked else self.lock_scopes)(ids)
+        known = (yield self.read_known(pairs)) if pairs else ()
+        return scopes, known
 
     @abstractmethod
     def write(self, rows: WriteSet) -> Script[None]:

@@ -56,8 +56,9 @@ class DirectoryStatements:
     def __init__(self, dialect: str, tables: TableNames) -> None:
         style = _STYLES[dialect]
         task, asset, link = tables.task_instance, tables.asset, tables.task_asset
-        self._task = style(
-            f"SELECT {_TASK}, asset_id, access FROM {task} LEFT JOIN {link} ON task_instance_id = id WHERE id = ?"
+        self._tasks = _listed(
+            style,
+            f"SELECT id, {_TASK}, asset_id, access FROM {task} LEFT JOIN {link} ON task_instance_id = id WHERE id",
         )
         self._has_scope = style(f"SELECT 1 FROM {task} WHERE digest = ?")
         self._has_task = style(f"SELECT 1 FROM {task} WHERE task_digest = ? LIMIT 1")
@@ -111,9 +112,13 @@ class DirectoryStatements:
             f" (SELECT count(*) FROM {asset} WHERE deactivated_at < ?)"
         )
 
-    def task(self, task_instance_id: bytes) -> Query:
-        """Rows: dag_id, run_id, task_id, map_index, try_number, asset id, access; one for each asset, or one."""
-        return Query(self._task, (task_instance_id,))
+    def tasks(self, ids: Sequence[bytes]) -> Query:
+        """Rows: id, dag_id, run_id, task_id, map_index, try_number, asset id, access; one for each asset, or one.
+
+        Of those that there are. The statement is made for a power of two, so that few are prepared.
+        """
+        missing = (1 << (len(ids) - 1).bit_length()) - len(ids)
+        return Query(self._tasks(len(ids) + missing), [*ids, *[ids[-1]] * missing])
 
     def has_scope(self, digest: bytes) -> Query:
         """Rows: one if there is such a task instance."""

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
-from statemount.database.query import Query, Script
-from statemount.database.rows import NewScope, WriteSet
+from statemount.database.query import Query, Row, Script
+from statemount.database.rows import ChangeRow, EntryRow, NewScope, WriteSet
 from statemount.database.schema import TableNames
 from statemount.database.statements.base import StoreStatements
+from statemount.database.statements.packed import FIELD, ROW, filled, number, pieces, rows_of, sized
 from statemount.model import Timestamp
 
 
 class SQLiteStatements(StoreStatements):
-    """Small statements, run one by one: on the connection's thread there is no round trip to save."""
+    """What many requests need at once is few statements of few rows; the rest is small ones, run one by one."""
 
     def __init__(self, tables: TableNames) -> None:
         super().__init__(tables)
@@ -25,14 +27,30 @@ class SQLiteStatements(StoreStatements):
             "SELECT s.digest, s.id, e.key, e.value, e.updated_at, e.revision, e.expires_at, e.writer"
             f" FROM {t.scope} s LEFT JOIN {t.entry} e ON e.scope_id = s.id AND e.key = ?2 WHERE s.digest = ?1"
         )
+        self._read_packed = sized(
+            "WITH p (number, scope_id, key) AS (VALUES ",
+            "({}, ?, ?)",
+            f") SELECT group_concat(p.number || '{FIELD}' || e.updated_at || '{FIELD}' || e.revision || '{FIELD}'"
+            f" || coalesce(e.expires_at, '') || '{FIELD}' || coalesce(e.writer, '') || '{FIELD}' || typeof(e.value)"
+            f" || '{FIELD}' || e.value, '{ROW}')"
+            f" FROM p CROSS JOIN {t.entry} e ON e.scope_id = p.scope_id AND e.key = p.key",
+        )
+        live = "(expires_at IS NULL OR expires_at > ?2)"
+        found = (
+            f"WITH s (id, revision, live) AS MATERIALIZED (SELECT id, revision,"
+            f" (SELECT count(*) FROM {t.entry} WHERE scope_id = {t.scope}.id AND {live})"
+            f" FROM {t.scope} WHERE digest = ?1)"
+        )
+        page = f"SELECT * FROM {t.entry} WHERE scope_id = (SELECT id FROM s) AND {live} ORDER BY key LIMIT ?3 OFFSET ?4"
         self._list_page = (
-            "SELECT s.revision,"
-            f" (SELECT count(*) FROM {t.entry} c WHERE c.scope_id = s.id"
-            " AND (c.expires_at IS NULL OR c.expires_at > ?2)),"
-            " e.key, e.value, e.updated_at, e.revision, e.expires_at, e.writer"
-            f" FROM {t.scope} s LEFT JOIN (SELECT p.* FROM {t.entry} p JOIN {t.scope} q ON q.id = p.scope_id"
-            " WHERE q.digest = ?1 AND (p.expires_at IS NULL OR p.expires_at > ?2) ORDER BY p.key LIMIT ?3 OFFSET ?4) e"
-            " ON e.scope_id = s.id WHERE s.digest = ?1 ORDER BY e.key"
+            f"{found} SELECT s.revision, s.live, e.key, e.value, e.updated_at, e.revision, e.expires_at, e.writer"
+            f" FROM s LEFT JOIN ({page}) e ON true ORDER BY e.key"
+        )
+        self._list_packed = (
+            f"{found} SELECT s.revision || '{FIELD}' || s.live || coalesce('{ROW}' || (SELECT group_concat("
+            f"hex(key) || '{FIELD}' || updated_at || '{FIELD}' || revision || '{FIELD}' || coalesce(expires_at, '')"
+            f" || '{FIELD}' || coalesce(writer, '') || '{FIELD}' || typeof(value) || '{FIELD}' || value, '{ROW}')"
+            f" FROM ({page})), '') FROM s"
         )
         self._changes = (
             "SELECT c.revision, c.kind, c.key, c.changed_at, c.writer, c.size, c.value, c.expires_at"
@@ -60,20 +78,41 @@ class SQLiteStatements(StoreStatements):
         self._read_known = (
             f"SELECT scope_id, key, revision, expires_at, length(value) FROM {t.entry} WHERE scope_id = ? AND key = ?"
         )
+        self._lock_packed = sized(
+            "WITH p (number, scope_id, key) AS (VALUES ",
+            "({}, ?, ?)",
+            f") SELECT group_concat(p.number || '{FIELD}' || s.revision || '{FIELD}' || s.updated_at || '{FIELD}'"
+            f" || s.entries || '{FIELD}' || s.size || '{FIELD}' || coalesce(e.revision, '') || '{FIELD}'"
+            f" || coalesce(e.expires_at, '') || '{FIELD}' || coalesce(length(e.value), ''), '{ROW}')"
+            f" FROM p CROSS JOIN {t.scope} s ON s.id = p.scope_id"
+            f" LEFT JOIN {t.entry} e ON e.scope_id = p.scope_id AND e.key = p.key",
+        )
+        self._lock_one = (
+            "SELECT s.id, s.revision, s.updated_at, s.entries, s.size, ?2, e.revision, e.expires_at, length(e.value)"
+            f" FROM {t.scope} s LEFT JOIN {t.entry} e ON e.scope_id = s.id AND e.key = ?2 WHERE s.id = ?1"
+        )
         self._clear = f"DELETE FROM {t.entry} WHERE scope_id = ?"
         self._delete = f"DELETE FROM {t.entry} WHERE scope_id = ? AND key = ?"
-        self._upsert = (
-            f"INSERT INTO {t.entry} (scope_id, key, value, updated_at, revision, expires_at, writer)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (scope_id, key) DO UPDATE SET value = excluded.value,"
+        entry = ", ".join(EntryRow._fields)
+        self._upsert = sized(
+            f"WITH n ({entry}) AS (VALUES ",
+            "(?, ?, ?, ?, ?, ?, ?)",
+            f") INSERT INTO {t.entry} ({entry}) SELECT * FROM n WHERE scope_id > 0"
+            " ON CONFLICT (scope_id, key) DO UPDATE SET value = excluded.value,"
             " updated_at = excluded.updated_at, revision = excluded.revision, expires_at = excluded.expires_at,"
-            " writer = excluded.writer"
+            " writer = excluded.writer",
         )
-        self._log = (
-            f"INSERT INTO {t.change} (scope_id, revision, kind, key, changed_at, writer, size, value, expires_at)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
+        change = ", ".join(ChangeRow._fields)
+        self._log = sized(
+            f"WITH n ({change}) AS (VALUES ",
+            "(?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            f") INSERT INTO {t.change} ({change}) SELECT * FROM n WHERE scope_id > 0",
         )
-        self._update_scope = (
-            f"UPDATE {t.scope} SET revision = ?2, updated_at = ?3, entries = ?4, size = ?5 WHERE id = ?1"
+        self._update_scopes = sized(
+            "WITH n (id, revision, updated_at, entries, size) AS (VALUES ",
+            "(?, ?, ?, ?, ?)",
+            f") UPDATE {t.scope} SET revision = n.revision, updated_at = n.updated_at, entries = n.entries,"
+            f" size = n.size FROM n WHERE {t.scope}.id = n.id",
         )
         self._expired = f"SELECT scope_id, key FROM {t.entry} WHERE expires_at <= ? ORDER BY expires_at LIMIT ?"
         self._expired_in = f"SELECT scope_id, key FROM {t.entry} WHERE scope_id = ? AND expires_at <= ? LIMIT ?"
@@ -92,13 +131,17 @@ class SQLiteStatements(StoreStatements):
         self._ping = f"SELECT 1 FROM {t.scope} LIMIT 1"
 
     def read_by_id(self, pairs: Sequence[tuple[int, bytes]]) -> Query:
-        return Query(self._read_by_id, pairs, "each")
+        if len(pairs) == 1:
+            return Query(self._read_by_id, pairs[0])
+        sql, args = filled(self._read_packed, pairs)
+        return Query(sql, args, "packed", partial(_entries, pairs), Query(self._read_by_id, pairs, "each"))
 
     def read_by_digest(self, pairs: Sequence[tuple[bytes, bytes]]) -> Query:
         return Query(self._read_by_digest, pairs, "each")
 
     def list_page(self, digest: bytes, now: Timestamp, limit: int, offset: int) -> Query:
-        return Query(self._list_page, (digest, now, limit, offset))
+        args = (digest, now, limit, offset)
+        return Query(self._list_packed, args, "packed", _page, Query(self._list_page, args))
 
     def changes(self, digest: bytes, after: int, limit: int) -> Query:
         return Query(self._changes, (digest, after, limit))
@@ -127,17 +170,29 @@ class SQLiteStatements(StoreStatements):
     def read_known(self, pairs: Sequence[tuple[int, bytes]]) -> Query:
         return Query(self._read_known, pairs, "each")
 
+    def lock_and_read(
+        self, ids: Sequence[int], pairs: Sequence[tuple[int, bytes]], *, skips_locked: bool = False
+    ) -> Script[tuple[Sequence[Row], Sequence[Row]]]:
+        if len(pairs) < 2:
+            return (yield from super().lock_and_read(ids, pairs, skips_locked=skips_locked))
+        named = {scope_id for scope_id, _ in pairs}
+        wanted = [*pairs, *((scope_id, None) for scope_id in ids if scope_id not in named)]
+        sql, args = filled(self._lock_packed, wanted)
+        rows = yield Query(sql, args, "packed", partial(_states, wanted), Query(self._lock_one, wanted, "each"))
+        scopes = {row[0]: row[:5] for row in rows}
+        return list(scopes.values()), [(row[0], *row[5:]) for row in rows if row[6] is not None]
+
     def write(self, rows: WriteSet) -> Script[None]:
         if rows.clears:
             yield Query(self._clear, [(scope_id,) for scope_id in rows.clears], "many")
         if rows.deletes:
             yield Query(self._delete, rows.deletes, "many")
-        if rows.upserts:
-            yield Query(self._upsert, rows.upserts, "many")
-        if rows.changes:
-            yield Query(self._log, rows.changes, "many")
-        if rows.scopes:
-            yield Query(self._update_scope, rows.scopes, "many")
+        for upserts in pieces(rows.upserts):
+            yield Query(*filled(self._upsert, upserts))
+        for changes in pieces(rows.changes):
+            yield Query(*filled(self._log, changes))
+        for scopes in pieces(rows.scopes):
+            yield Query(*filled(self._update_scopes, scopes))
 
     def expired(self, now: Timestamp, limit: int) -> Query:
         return Query(self._expired, (now, limit))
@@ -164,3 +219,41 @@ class SQLiteStatements(StoreStatements):
 
     def ping(self) -> Query:
         return Query(self._ping)
+
+
+def _entries(pairs: Sequence[tuple[int, bytes]], text: str) -> Sequence[Row]:
+    rows: list[Row] = []
+    for index, updated_at, revision, expires_at, writer, kind, value in rows_of(text, 7):
+        if kind != "text":
+            raise ValueError("somebody else's row")
+        scope_id, key = pairs[int(index)]
+        rows.append((scope_id, key, value, int(updated_at), int(revision), number(expires_at), writer or None))
+    return rows
+
+
+def _states(wanted: Sequence[tuple[int, bytes | None]], text: str) -> Sequence[Row]:
+    rows: list[Row] = []
+    for index, revision, updated_at, entries, size, *known in rows_of(text, 8):
+        scope_id, key = wanted[int(index)]
+        counters = (int(revision), int(updated_at), int(entries), int(size))
+        rows.append((scope_id, *counters, key, *map(number, known)))
+    return rows
+
+
+def _page(text: str) -> Sequence[Row]:
+    head, _, entries = text.partition(ROW)
+    revision, live = map(int, head.split(FIELD))
+    if not entries:
+        return [(revision, live, *[None] * 6)]
+    rows: list[Row] = []
+    for key, updated_at, own_revision, expires_at, writer, kind, value in rows_of(entries, 7):
+        if kind != "text":
+            raise ValueError("somebody else's row")
+        entry = (bytes.fromhex(key), value, int(updated_at), int(own_revision), number(expires_at), writer or None)
+        rows.append((revision, live, *entry))
+    rows.sort(key=_key)  # the order in which they are packed is not SQLite's word
+    return rows
+
+
+def _key(row: Row) -> bytes:
+    return row[2]  # type: ignore[no-any-return]

@@ -9,8 +9,8 @@ from typing import TypeAlias
 
 import pytest
 
+from statemount.database.lane import Lane, Ticket
 from statemount.errors import OverloadedError, UnavailableError
-from statemount.store.group import Lane, Ticket
 
 pytestmark = pytest.mark.anyio
 
