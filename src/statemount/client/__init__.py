@@ -1,0 +1,59 @@
+"""The HTTP client: task state and asset state of a server, for threads and for event loops, with the same names.
+
+It needs httpx and tenacity, and nothing of the server: neither Starlette nor a database.
+"""
+
+from __future__ import annotations
+
+from statemount.client.async_client import AsyncStateClient
+from statemount.client.async_directory import AsyncDirectoryClient
+from statemount.client.async_state import (
+    AsyncPublicAssetState,
+    AsyncPublicClient,
+    AsyncPublicTaskState,
+    AsyncWorkerAssetState,
+    AsyncWorkerTaskState,
+)
+from statemount.client.contracts import ContractVersion
+from statemount.client.correlation import correlation_id
+from statemount.client.credentials import Token, token_file
+from statemount.client.errors import UnexpectedAnswerError
+from statemount.client.retries import Retries
+from statemount.client.sync_client import StateClient
+from statemount.client.sync_directory import DirectoryClient
+from statemount.client.sync_state import (
+    PublicAssetState,
+    PublicClient,
+    PublicTaskState,
+    WorkerAssetState,
+    WorkerTaskState,
+)
+from statemount.client.values import AssetPage, AssetReference, Registration, StateEntry, StatePage
+
+__all__ = [
+    "AssetPage",
+    "AssetReference",
+    "AsyncDirectoryClient",
+    "AsyncPublicAssetState",
+    "AsyncPublicClient",
+    "AsyncPublicTaskState",
+    "AsyncStateClient",
+    "AsyncWorkerAssetState",
+    "AsyncWorkerTaskState",
+    "ContractVersion",
+    "DirectoryClient",
+    "PublicAssetState",
+    "PublicClient",
+    "PublicTaskState",
+    "Registration",
+    "Retries",
+    "StateClient",
+    "StateEntry",
+    "StatePage",
+    "Token",
+    "UnexpectedAnswerError",
+    "WorkerAssetState",
+    "WorkerTaskState",
+    "correlation_id",
+    "token_file",
+]

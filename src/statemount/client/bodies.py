@@ -1,0 +1,20 @@
+"""What goes out as JSON."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from statemount.errors import InvalidInputError, Problem
+
+
+def encode(document: dict[str, Any]) -> bytes:
+    """Return a body.
+
+    Raises:
+        InvalidInputError: Something in it is no JSON: NaN, an infinity, an object of another type, a circle.
+    """
+    try:
+        return json.dumps(document, allow_nan=False).encode()
+    except (TypeError, ValueError, RecursionError) as error:
+        raise InvalidInputError([Problem("value_error", ("body", "value"), f"Value error, {error}")]) from error

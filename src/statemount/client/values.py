@@ -1,0 +1,73 @@
+"""What the client gives and takes beside JSON values: entries, lists, registrations. Frozen and typed."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TypeAlias, Union
+from uuid import UUID
+
+from statemount.model import Asset, AssetScope, JsonValue, TaskScope, Writer
+
+AssetReference: TypeAlias = Union[int, str, Asset, AssetScope]
+"""An asset: its id, its name or URI (a name comes first), or an object that names it."""
+
+
+@dataclass(frozen=True, slots=True)
+class StateEntry:
+    """One key of a task instance or an asset, as the public API shows it.
+
+    Args:
+        value: Decoded. None only where the stored text is no JSON, which somebody else must have written.
+        updated_at: When it was last written; aware, UTC.
+        expires_at: From when on it is gone; None = never. Assets' entries do not expire.
+        last_updated_by: Who wrote an asset's entry; None for a task's, and where the contract does not tell.
+    """
+
+    key: str
+    value: JsonValue
+    updated_at: datetime
+    expires_at: datetime | None = None
+    last_updated_by: Writer | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StatePage:
+    """Part of a list of entries, by key in byte order.
+
+    Args:
+        total: How many entries there are in all.
+    """
+
+    entries: tuple[StateEntry, ...]
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
+class AssetPage:
+    """Part of the list of assets, by id, inactive ones included.
+
+    Args:
+        total: How many assets there are in all.
+    """
+
+    assets: tuple[Asset, ...]
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
+class Registration:
+    """A task instance to be registered, with assets by id, name or URI. A ``TaskInstance`` does where ids are known.
+
+    Args:
+        id: Its UUID; a retry has a new one.
+        inlets: The assets that it reads.
+        outlets: The assets that it writes.
+    """
+
+    id: UUID
+    scope: TaskScope
+    try_number: int = 1
+    inlets: Collection[AssetReference] = ()
+    outlets: Collection[AssetReference] = ()
