@@ -175,6 +175,13 @@ def test_a_misspelt_variable_is_logged(caplog: pytest.LogCaptureFixture) -> None
     ]
 
 
+def test_variables_of_clients_are_known(caplog: pytest.LogCaptureFixture) -> None:
+    """The variables of clients and workers change nothing here, and nobody is warned of them."""
+    names = ("URL", "TOKEN", "TOKEN_FILE", "WORKER_STATE_BACKEND")
+    assert Settings.from_environment({f"STATEMOUNT_{name}": "x" for name in names}) == Settings()
+    assert caplog.records == []
+
+
 def test_secrets_are_masked_wherever_they_are_printed() -> None:
     """No secret and no password of a URL is in a repr, a text, a log line or a dump."""
     made = Settings(

@@ -1,0 +1,150 @@
+"""The state of a task instance, as its own task uses it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from uuid import UUID
+
+from typing_extensions import override
+
+from statemount.client import AsyncWorkerTaskState, WorkerTaskState
+from statemount.clock import system_clock
+from statemount.errors import KeyNotFoundError
+from statemount.model import JsonValue, TaskScope, Timestamp
+from statemount.worker.accessor import StateAccessor, check_value
+from statemount.worker.backends import BaseStateBackend
+from statemount.worker.clients import Clients
+from statemount.worker.retention import DEFAULT_RETENTION, check_default_retention, expiry
+from statemount.worker.scoped import ScopedBackend
+
+
+class TaskStateAccessor(StateAccessor):
+    """The state of one task instance. Two accessors of the same task instance are equal.
+
+    Args:
+        ti_id: The task instance.
+        scope: Its ids; only a worker-side backend needs them.
+        default_retention: How long an entry is kept that is set without a retention; positive, or ``NEVER_EXPIRE``.
+        clock: Tells when a retention begins.
+
+    Raises:
+        ConfigurationError: There is a backend and no scope, or the default retention is not positive.
+    """
+
+    def __init__(
+        self,
+        clients: Clients,
+        ti_id: UUID | str,
+        scope: TaskScope | None = None,
+        *,
+        backend: BaseStateBackend | None = None,
+        default_retention: timedelta = DEFAULT_RETENTION,
+        clock: Callable[[], Timestamp] = system_clock,
+    ) -> None:
+        self._clients = clients
+        self._ti_id = str(ti_id)
+        self._kept = ScopedBackend(scope, backend)
+        self._default_retention = check_default_retention(default_retention)
+        self._clock = clock
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, TaskStateAccessor):
+            return NotImplemented
+        return self._ti_id == other._ti_id
+
+    def __hash__(self) -> int:
+        return hash(self._ti_id)
+
+    def __repr__(self) -> str:
+        return f"<TaskStateAccessor ti_id={self._ti_id}>"
+
+    @override
+    def get(self, key: str, default: JsonValue = None) -> JsonValue:
+        try:
+            stored = self._sync.get(key)
+        except KeyNotFoundError:
+            return default
+        return self._kept.from_stored(key, stored)
+
+    @override
+    def set(self, key: str, value: JsonValue, *, retention: timedelta | None = None) -> None:
+        """Create or overwrite a key, its expiry included.
+
+        Args:
+            retention: For how long it is kept from now on; ``NEVER_EXPIRE`` = until it is deleted or cleared;
+                None = the accessor's default.
+
+        Raises:
+            ValueError: The value is None, or the retention ends after the year 9999.
+            InvalidInputError: The key or the value is not acceptable.
+            ScopeFullError: There would be too many keys, or too much in them.
+            WriteOutcomeUnknownError: It may or may not have been written.
+        """
+        check_value(value)
+        expires_at = expiry(retention, self._default_retention, self._clock())
+        stored = self._kept.to_stored(key, value)
+        self._sync.set(key, stored, expires_at=expires_at)
+        self._kept.stored_on_server(key, stored)
+
+    @override
+    def delete(self, key: str) -> None:
+        self._sync.delete(key)
+        self._kept.delete(key)
+
+    @override
+    def clear(self, *, all_map_indices: bool = False) -> None:
+        """Remove every key. The server's entries go first, then what the backend keeps.
+
+        Args:
+            all_map_indices: Of every map index of the task, not of this one alone.
+        """
+        self._sync.clear(all_map_indices=all_map_indices)
+        self._kept.clear(all_map_indices=all_map_indices)
+
+    def clear_backend(self) -> None:
+        """Remove what the worker-side backend keeps, and send nothing to the server.
+
+        For a server that clears the task's state by itself when the task succeeds (``clear_on_success``).
+        """
+        self._kept.clear()
+
+    @override
+    async def aget(self, key: str, default: JsonValue = None) -> JsonValue:
+        try:
+            stored = await self._async.get(key)
+        except KeyNotFoundError:
+            return default
+        return await self._kept.afrom_stored(key, stored)
+
+    @override
+    async def aset(self, key: str, value: JsonValue, *, retention: timedelta | None = None) -> None:
+        """Do what ``set`` does."""
+        check_value(value)
+        expires_at = expiry(retention, self._default_retention, self._clock())
+        stored = await self._kept.ato_stored(key, value)
+        await self._async.set(key, stored, expires_at=expires_at)
+        await self._kept.astored_on_server(key, stored)
+
+    @override
+    async def adelete(self, key: str) -> None:
+        await self._async.delete(key)
+        await self._kept.adelete(key)
+
+    @override
+    async def aclear(self, *, all_map_indices: bool = False) -> None:
+        """Do what ``clear`` does."""
+        await self._async.clear(all_map_indices=all_map_indices)
+        await self._kept.aclear(all_map_indices=all_map_indices)
+
+    async def aclear_backend(self) -> None:
+        """Do what ``clear_backend`` does."""
+        await self._kept.aclear()
+
+    @property
+    def _sync(self) -> WorkerTaskState:
+        return self._clients.for_threads().task_instance(self._ti_id)
+
+    @property
+    def _async(self) -> AsyncWorkerTaskState:
+        return self._clients.for_loop().task_instance(self._ti_id)
