@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
-from typing import Any, Literal, TypeAlias, Union
+from typing import Any, Literal, NamedTuple, TypeAlias, Union
 from uuid import UUID
 
 Timestamp: TypeAlias = int
@@ -139,8 +139,7 @@ class Writer:
         return cls("task", scope.dag_id, scope.run_id, scope.task_id, scope.map_index)
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     """One key of a scope.
 
     Args:
@@ -189,8 +188,7 @@ class Page:
 ChangeKind = Literal["set", "delete", "clear", "expire"]
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
+class Change(NamedTuple):
     """One line of a scope's log.
 
     Args:

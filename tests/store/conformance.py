@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import replace
 
 import pytest
 
@@ -64,7 +63,7 @@ class StoreConformance:
         entry = await store.read(TASK, "job")
         assert entry is not None
         assert entry.revision > first
-        assert replace(entry, revision=0) == Entry("job", "2", clock.now, 0, None, API)
+        assert entry._replace(revision=0) == Entry("job", "2", clock.now, 0, None, API)
 
     @pytest.mark.parametrize(
         ("one", "other"),

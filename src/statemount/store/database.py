@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from statemount.database.connections import Connections
 from statemount.database.digests import owner_digest, scope_digest
@@ -14,8 +15,9 @@ from statemount.interfaces import Clock, Store
 from statemount.model import AssetScope, Change, Entry, MappedTask, Page, Run, Scope, Writer
 from statemount.observer import SILENT, Observer
 from statemount.operations import Operation, Outcome, Set
+from statemount.store.listing import GroupList, PageOf
 from statemount.store.options import StoreOptions
-from statemount.store.reading import Get, GroupRead, entry_of
+from statemount.store.reading import Get, GroupRead
 from statemount.store.scope_ids import ScopeIds
 from statemount.store.scopes import check_clears_task, stored_scope
 from statemount.store.sweeping import Sweep
@@ -23,6 +25,8 @@ from statemount.store.writers import read_writer
 from statemount.store.writing import GroupCommit, Write
 
 _SERVER_LANES = 2
+_LIST_LANES = 2
+_LISTS = 16  # in a group: they are read one after the other
 _OPERATION_BYTES = 100
 
 
@@ -56,9 +60,13 @@ class DatabaseStore(Store):
         self._commit = GroupCommit(connections, self._statements, ids, clock, self._options)
         self._sweep = Sweep(connections, self._statements, clock)
         self._read = read = GroupRead(connections, self._statements, ids, clock)
+        self._list = GroupList(connections, self._statements, clock)
         # One writer at a time is all that SQLite has; on a server a second lane keeps one locked scope from holding
         # up the others. A scope always has the same lane, which keeps its writes in their order.
         count = 1 if connections.url.is_embedded else _SERVER_LANES
+        self._listers: list[Lane[PageOf, Page]] = [
+            Lane(self._list, max_operations=_LISTS, max_waiting=max_waiting, kind="read") for _ in range(_LIST_LANES)
+        ]
         self._observer = observer
         self._is_open = False
         self._writers: list[Lane[Write, Outcome]] = [
@@ -70,17 +78,16 @@ class DatabaseStore(Store):
 
     async def open(self) -> None:
         self._is_open = True
-        for lane in self._writers:
+        for lane in self._lanes():
             lane.start()
-        for reader in self._readers:
-            reader.start()
 
     async def close(self) -> None:
         self._is_open = False
-        for lane in self._writers:
+        for lane in self._lanes():
             await lane.stop()
-        for reader in self._readers:
-            await reader.stop()
+
+    def _lanes(self) -> Sequence[Lane[Any, Any]]:
+        return [*self._writers, *self._readers, *self._listers]
 
     async def read(self, scope: Scope, key: str) -> Entry | None:
         get = Get(stored_scope(scope), key)
@@ -91,16 +98,12 @@ class DatabaseStore(Store):
         return await self._readers[hash(get.scope) % len(self._readers)].ask(get)
 
     async def list(self, scope: Scope, *, limit: int, offset: int = 0) -> Page:
-        now = self._clock()
-        read = self._connections.read(lambda: self._list_script(scope, now, limit, offset))
-        return await self._connections.detached(read)
-
-    def _list_script(self, scope: Scope, now: int, limit: int, offset: int) -> Script[Page]:
-        rows = yield self._statements.list_page(scope_digest(scope), now, limit, offset)
-        if not rows:
-            return Page((), 0, 0)
-        entries = tuple(entry_of(row[2:]) for row in rows if row[2] is not None)
-        return Page(entries, rows[0][1], rows[0][0])
+        wanted = PageOf(stored_scope(scope), limit, offset)
+        found = self._list.at_once(wanted) if self._is_open else None
+        if found is not None:
+            return found
+        lane = self._listers[hash(wanted.scope) % len(self._listers)]
+        return await lane.ask(wanted)
 
     async def apply(
         self,

@@ -34,6 +34,10 @@ class StoreStatements(ABC):
         """
 
     @abstractmethod
+    def size_of(self, digest: bytes) -> Query:
+        """Rows: how many entries a scope has, expired ones included; none where the scope does not exist."""
+
+    @abstractmethod
     def changes(self, digest: bytes, after: int, limit: int) -> Query:
         """Rows: revision, kind, key, changed_at, writer, size, value, expires_at; oldest first."""
 

@@ -68,6 +68,7 @@ class MySQLStatements(StoreStatements):
             f" (SELECT id FROM {t.scope} WHERE digest = %s) AND {live} ORDER BY `key` LIMIT %s OFFSET %s) e"
             " ON e.scope_id = s.id WHERE s.digest = %s ORDER BY e.`key`"
         )
+        self._size_of = f"SELECT entries FROM {t.scope} WHERE digest = %s"
         self._changes = (
             "SELECT c.revision, c.kind, c.`key`, c.changed_at, c.writer, c.size, c.value, c.expires_at"
             f" FROM {t.scope} s JOIN {t.change} c ON c.scope_id = s.id"
@@ -145,6 +146,9 @@ class MySQLStatements(StoreStatements):
 
     def list_page(self, digest: bytes, now: Timestamp, limit: int, offset: int) -> Query:
         return Query(self._list_page, (now, digest, now, limit, offset, digest))
+
+    def size_of(self, digest: bytes) -> Query:
+        return Query(self._size_of, (digest,))
 
     def changes(self, digest: bytes, after: int, limit: int) -> Query:
         return Query(self._changes, (digest, after, limit))

@@ -35,6 +35,7 @@ class PostgreSQLStatements(StoreStatements):
             " AND (p.expires_at IS NULL OR p.expires_at > $2) ORDER BY p.key LIMIT $3 OFFSET $4) e ON true"
             " WHERE s.digest = $1 ORDER BY e.key"
         )
+        self._size_of = f"SELECT entries FROM {t.scope} WHERE digest = $1"
         self._changes = (
             "SELECT c.revision, c.kind, c.key, c.changed_at, c.writer, c.size, c.value, c.expires_at"
             f" FROM {t.scope} s JOIN {t.change} c ON c.scope_id = s.id"
@@ -114,6 +115,9 @@ class PostgreSQLStatements(StoreStatements):
 
     def list_page(self, digest: bytes, now: Timestamp, limit: int, offset: int) -> Query:
         return Query(self._list_page, (digest, now, limit, offset))
+
+    def size_of(self, digest: bytes) -> Query:
+        return Query(self._size_of, (digest,))
 
     def changes(self, digest: bytes, after: int, limit: int) -> Query:
         return Query(self._changes, (digest, after, limit))

@@ -52,6 +52,7 @@ class SQLiteStatements(StoreStatements):
             f" || '{FIELD}' || coalesce(writer, '') || '{FIELD}' || typeof(value) || '{FIELD}' || value, '{ROW}')"
             f" FROM ({page})), '') FROM s"
         )
+        self._size_of = f"SELECT entries FROM {t.scope} WHERE digest = ?"
         self._changes = (
             "SELECT c.revision, c.kind, c.key, c.changed_at, c.writer, c.size, c.value, c.expires_at"
             f" FROM {t.scope} s JOIN {t.change} c ON c.scope_id = s.id"
@@ -142,6 +143,9 @@ class SQLiteStatements(StoreStatements):
     def list_page(self, digest: bytes, now: Timestamp, limit: int, offset: int) -> Query:
         args = (digest, now, limit, offset)
         return Query(self._list_packed, args, "packed", _page, Query(self._list_page, args))
+
+    def size_of(self, digest: bytes) -> Query:
+        return Query(self._size_of, (digest,))
 
     def changes(self, digest: bytes, after: int, limit: int) -> Query:
         return Query(self._changes, (digest, after, limit))
