@@ -149,7 +149,7 @@ async def test_connections_are_made_when_used(here: Site) -> None:
 
 async def test_one_worker_on_several_loops(here: Site) -> None:
     """One accessor is used on one event loop after the other, while another loop goes on."""
-    worker = here.worker()
+    worker = here.worker(async_transport=None)
     state = worker.task_state
     await state.aset("mine", 1)
 

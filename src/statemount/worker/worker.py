@@ -50,8 +50,9 @@ class Worker:
         timeout: Seconds for each of connecting, writing, reading and waiting for a free connection.
         retries: How often and how long a call is repeated.
         contract: Whose paths are used: Airflow 3.3's, or AIP-103's.
-        transport: Of the connections of threads; None = over the network.
-        async_transport: Of the connections of event loops; None = over the network.
+        transport: Of the connections of threads; None = over the network. One that is given is used in every process.
+        async_transport: Of the connections of event loops; None = over the network. One that is given is used on every
+            loop, as ``httpx.ASGITransport`` can be.
         clock: Tells when a retention begins.
 
     Raises:
