@@ -6,6 +6,9 @@ import gc
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+_THRESHOLD = 20_000
+"""How many objects are made before the collector looks at them: a request makes dozens, and no cycle."""
+
 
 @contextmanager
 def start_up() -> Iterator[None]:
@@ -22,4 +25,6 @@ def start_up() -> Iterator[None]:
             if gc.get_freeze_count() == 0:
                 gc.freeze()  # and unfrozen, everything is in the oldest generation, without a look at it
                 gc.unfreeze()
+            if gc.get_threshold()[0] < _THRESHOLD:
+                gc.set_threshold(_THRESHOLD, *gc.get_threshold()[1:])
             gc.enable()

@@ -116,7 +116,7 @@ class StateMount:
         )
         self._app = StateApp(
             service=self._service,
-            authenticator=RuntimeAuthenticator(self._runtimes),
+            authenticator=RuntimeAuthenticator(self._runtimes, self._auth),
             contracts=self.settings.contracts,
             max_body_bytes=self.settings.max_body_bytes,
             clock=clock,

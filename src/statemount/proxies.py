@@ -186,10 +186,15 @@ class RuntimeDirectory(Registry):
 
 
 class RuntimeAuthenticator(Authenticator):
-    """The authenticator of whichever event loop calls, started by its first call."""
+    """The authenticator of whichever event loop calls, started by its first call.
 
-    def __init__(self, runtimes: Runtimes) -> None:
+    Args:
+        authenticator: What it is on all of them.
+    """
+
+    def __init__(self, runtimes: Runtimes, authenticator: Authenticator) -> None:
         self._runtimes = runtimes
+        self._authenticator = authenticator
 
     @override
     async def authenticate(self, asgi_scope: AsgiScope, route_set: RouteSet) -> Identity:
@@ -198,5 +203,4 @@ class RuntimeAuthenticator(Authenticator):
 
     @override
     def renew(self, identity: Identity) -> str | None:
-        runtime = self._runtimes.running()
-        return None if runtime is None else runtime.authenticator.renew(identity)
+        return self._authenticator.renew(identity)

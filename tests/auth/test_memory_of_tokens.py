@@ -99,6 +99,6 @@ async def test_tokens_are_not_kept() -> None:
     token = signed(worker_claims())
     await identify(auth, token)
     for memory in auth._memory.values():
-        assert all(len(key) == 32 for key in memory._young)
+        assert all(len(key) == 32 for key in memory._known)
     assert len(auth._memory["execution"]) == 1
     assert len(auth._memory["public"]) == 0

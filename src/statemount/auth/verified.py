@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from hashlib import sha256
 
 from statemount.interfaces import Identity
@@ -18,38 +19,34 @@ def fingerprint(header: bytes) -> bytes:
 class VerifiedTokens:
     """Remembers the identity behind a token for the time that it is valid; what was used lately stays longest.
 
-    Entries live in two generations: one that is full becomes the old one, and what is used in the old one moves to
-    the young one. A hit is one look-up in a dict, and threads may share the object.
+    Threads may share the object.
 
     Args:
         size: At most so many tokens.
     """
 
     def __init__(self, size: int) -> None:
-        self._half = max(size // 2, 1)
-        self._young: dict[bytes, _Entry] = {}
-        self._old: dict[bytes, _Entry] = {}
+        self._size = max(size, 1)
+        self._known: OrderedDict[bytes, _Entry] = OrderedDict()
 
     def __len__(self) -> int:
-        return len(self._young) + len(self._old)
+        return len(self._known)
 
     def get(self, key: bytes, now: Timestamp) -> Identity | None:
         """Return the identity behind a token that is valid now, or None."""
-        entry = self._young.get(key)
+        entry = self._known.get(key)
         if entry is None:
-            entry = self._old.pop(key, None)
-            if entry is None:
-                return None
-            self._add(key, entry)
+            return None
+        try:  # noqa: SIM105 - to suppress costs more than to look up
+            self._known.move_to_end(key)
+        except KeyError:  # another thread has just made room
+            pass
         identity, since, until = entry
         return identity if since <= now < until else None
 
     def add(self, key: bytes, identity: Identity, *, since: Timestamp, until: Timestamp) -> None:
         """Remember the identity behind a token that is valid from ``since`` on and no longer from ``until`` on."""
-        self._old.pop(key, None)
-        self._add(key, (identity, since, until))
-
-    def _add(self, key: bytes, entry: _Entry) -> None:
-        if len(self._young) >= self._half:
-            self._old, self._young = self._young, {}
-        self._young[key] = entry
+        self._known[key] = (identity, since, until)
+        self._known.move_to_end(key)
+        if len(self._known) > self._size:
+            self._known.popitem(last=False)

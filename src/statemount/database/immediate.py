@@ -15,6 +15,7 @@ from statemount.database.query import Query, Row
 
 _MAPPED_BYTES = 256 * 1024 * 1024  # of the file: what another connection writes does not empty a mapping, as a cache
 _SLOW_SECONDS = 0.001
+_SLOW_READS = 3  # in a row: a single one has only been interrupted
 _REST_FACTOR = 10  # so that what is slow takes a tenth of the event loop's time at most
 _REST_SECONDS = 1.0
 
@@ -29,6 +30,7 @@ class ImmediateReads:
     def __init__(self, file: str) -> None:
         self._file = file
         self._connection: sqlite3.Connection | None = None
+        self._slow = 0
         self._rests_until = 0.0
 
     def rows(self, query: Query) -> Sequence[Row] | None:
@@ -48,8 +50,12 @@ class ImmediateReads:
             self._rests_until = time.perf_counter() + _REST_SECONDS
             return None
         ended = time.perf_counter()
-        if ended - began > _SLOW_SECONDS:
-            self._rests_until = ended + _REST_FACTOR * (ended - began)
+        if ended - began < _SLOW_SECONDS:
+            self._slow = 0
+        else:
+            self._slow += 1
+            if self._slow >= _SLOW_READS:
+                self._rests_until = ended + _REST_FACTOR * (ended - began)
         return rows
 
     def _open(self) -> sqlite3.Connection:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Hashable, Iterable
 from contextvars import Context
 from datetime import timedelta
@@ -31,9 +32,8 @@ class _LookUp(Generic[_AnswerT]):
 class Answers(Generic[_KeyT, _AnswerT]):
     """A cache of one kind of question, bounded in number and in age.
 
-    Two generations of answers make both bounds cheap: the young one becomes the old one, and the old one is
-    dropped, when half the allowed number is reached or the age is over. An answer's age is counted from when its
-    look-up began: what it says held at that moment or later.
+    Each new answer takes the place of those that are too old, two at a time: nobody has to wait until thousands are
+    dropped at once. An answer's age is counted from when its look-up began: what it says held at that moment or later.
 
     A look-up runs in a task of its own, in an empty context: it belongs to none of those who wait for it.
 
@@ -62,26 +62,22 @@ class Answers(Generic[_KeyT, _AnswerT]):
         if max_answers < 2:
             raise ConfigurationError(f"the directory must remember two answers or more, not {max_answers}")
         self.clock: Clock = clock
-        self._clock = clock
         self._max_age = max_age // timedelta(microseconds=1)
-        self._half = max_answers // 2
+        self._max_answers = max_answers
         self._label = label
         self._observer = observer
-        self._young: dict[_KeyT, tuple[Timestamp, _AnswerT]] = {}
-        self._old: dict[_KeyT, tuple[Timestamp, _AnswerT]] = {}
-        self._young_labels: dict[Hashable, _KeyT] = {}
-        self._old_labels: dict[Hashable, _KeyT] = {}
-        self._turned = clock()
+        self._known: OrderedDict[_KeyT, tuple[Timestamp, _AnswerT]] = OrderedDict()  # in the order of their arrival
+        self._labels: dict[Hashable, _KeyT] = {}
         self._look_ups: dict[_KeyT, _LookUp[_AnswerT]] = {}
         self._tasks: set[asyncio.Task[_AnswerT]] = set()
 
     def __len__(self) -> int:
-        return len(self._young) + len(self._old)
+        return len(self._known)
 
     def known(self, key: _KeyT) -> tuple[Timestamp, _AnswerT] | None:
         """Return a fresh answer with the time when its look-up began, or None if there is none."""
-        known = self._young.get(key) or self._old.get(key)
-        if known is not None and 0 <= self._clock() - known[0] < self._max_age:
+        known = self._known.get(key)
+        if known is not None and 0 <= self.clock() - known[0] < self._max_age:
             self._observer.looked_up(is_hit=True)
             return known
         self._observer.looked_up(is_hit=False)
@@ -94,7 +90,7 @@ class Answers(Generic[_KeyT, _AnswerT]):
             Exception: What the look-up raised; it is not remembered.
         """
         loop = asyncio.get_running_loop()
-        now = self._clock()
+        now = self.clock()
         pending = self._look_ups.get(key)
         if pending is None or pending.loop is not loop or not 0 <= now - pending.began < self._max_age:
             pending = self._begin(key, look_up, _LookUp(now, loop))
@@ -139,16 +135,20 @@ class Answers(Generic[_KeyT, _AnswerT]):
             task.exception()  # so that asyncio does not complain when nobody waits any more
 
     def _remember(self, key: _KeyT, began: Timestamp, answer: _AnswerT) -> None:
-        now = self._clock()
-        if len(self._young) >= self._half or not 0 <= now - self._turned < self._max_age:
-            self._old, self._old_labels = self._young, self._young_labels
-            self._young, self._young_labels = {}, {}
-            self._turned = now
-        self._young[key] = began, answer
+        self._drop(key)
+        self._known[key] = began, answer
         if self._label is not None:
             label = self._label(answer)
             if label is not None:
-                self._young_labels[label] = key
+                self._labels[label] = key
+        now = self.clock()
+        for _ in range(2):
+            oldest = next(iter(self._known))
+            if len(self._known) <= self._max_answers and 0 <= now - self._known[oldest][0] < self._max_age:
+                break
+            self._drop(oldest)
+            if not self._known:
+                break
 
     def forget(self, keys: Iterable[_KeyT], labels: Iterable[Hashable] = ()) -> None:
         """Forget these answers. Look-ups under way answer those who wait already, and nobody else."""
@@ -156,20 +156,22 @@ class Answers(Generic[_KeyT, _AnswerT]):
         for key in keys:
             self._drop(key)
         for label in labels:
-            for named in (self._young_labels, self._old_labels):
-                key_of_label = named.pop(label, None)
-                if key_of_label is not None:
-                    self._drop(key_of_label)
+            named = self._labels.get(label)
+            if named is not None:
+                self._drop(named)
 
     def _drop(self, key: _KeyT) -> None:
-        self._young.pop(key, None)
-        self._old.pop(key, None)
+        known = self._known.pop(key, None)
+        if known is not None and self._label is not None:
+            label = self._label(known[1])
+            if label is not None and self._labels.get(label) == key:
+                del self._labels[label]
 
     def forget_all(self) -> None:
         """Forget every answer, as :meth:`forget` does."""
         self._look_ups = {}
-        self._young, self._old = {}, {}
-        self._young_labels, self._old_labels = {}, {}
+        self._known = OrderedDict()
+        self._labels = {}
 
     async def settle(self) -> None:
         """Wait until no look-up of this event loop is under way."""
