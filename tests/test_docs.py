@@ -7,6 +7,7 @@ import json
 import re
 from collections.abc import Mapping
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 from uuid import uuid4
 
@@ -15,6 +16,9 @@ import httpx
 import pytest
 
 import statemount
+import statemount.client
+import statemount.testing
+import statemount.worker
 from statemount import JWTAuth, StateMount, TaskInstance, TaskScope, errors
 from statemount.cli.program import program
 from statemount.settings import Setting, settings
@@ -140,6 +144,17 @@ def test_python_api_reference() -> None:
     text = (REFERENCE / "python-api.md").read_text("utf-8")
     written = [name for row in re.findall(r"^\| (`.*?) \|", text, re.MULTILINE) for name in re.findall(r"`(\w+)`", row)]
     assert sorted(written) == sorted(statemount.__all__)
+
+
+@pytest.mark.parametrize("module", [statemount.client, statemount.worker, statemount.testing])
+def test_worker_api_reference(module: ModuleType) -> None:
+    """The reference of the worker's side has every public name of each module, and no other."""
+    text = (REFERENCE / "worker-python-api.md").read_text("utf-8")
+    section = text.partition(f"\n## `{module.__name__}`\n")[2].partition("\n## ")[0]
+    written = [
+        name for row in re.findall(r"^\| (`.*?) \|", section, re.MULTILINE) for name in re.findall(r"`(\w+)`", row)
+    ]
+    assert sorted(written) == sorted(module.__all__)
 
 
 def commands(command: click.Command, path: str) -> list[tuple[str, click.Command]]:
