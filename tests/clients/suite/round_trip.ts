@@ -19,6 +19,7 @@ const written = await worker.PUT("/store/ti/{task_instance_id}/{key}", {
   params: { path: { task_instance_id: wanted.task_instance_id, key } },
   body: { value: { offset: 42 } },
 });
+if (!written.response.ok) throw new Error(`${written.response.status} ${JSON.stringify(written.error)}`);
 const { data, error } = await person.GET(
   "/dags/{dag_id}/dagRuns/{dag_run_id}/taskInstances/{task_id}/state-store/{key}",
   { params: { path: { dag_id: "dag", dag_run_id: "run", task_id: "task", key } } },
