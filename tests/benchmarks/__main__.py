@@ -21,50 +21,29 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import secrets
-import sys
-import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Generator, Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from tests.benchmarks.dataset import Dataset
-from tests.benchmarks.generator import generator_process
 from tests.benchmarks.measuring import APPS, OURS, Bench, Load, bench
 from tests.benchmarks.operations import OPERATIONS
-from tests.benchmarks.places import EMBEDDED, on_core
-from tests.benchmarks.report import Section, as_json, environment, markdown
-from tests.benchmarks.serving import Host
-from tests.benchmarks.tokens import Issuer
-from tests.databases import requested_urls
-
-_SERVERS = ("granian", "uvicorn")
-_APP_CORE, _OTHERS_CORE = 0, 1
-
-
-def _some_of(known: Sequence[str]) -> Callable[[str], tuple[str, ...]]:
-    def read(text: str) -> tuple[str, ...]:
-        names = tuple(text.split(","))
-        if unknown := set(names) - set(known):
-            raise argparse.ArgumentTypeError(f"{', '.join(sorted(unknown))}: choose from {', '.join(known)}")
-        return names
-
-    return read
+from tests.benchmarks.report import Section, as_json, markdown
+from tests.benchmarks.stages import SERVERS, kinds, say, some_of, stages
+from tests.benchmarks.surroundings import environment
+from tests.benchmarks.turns import Stage
 
 
 def _parser() -> argparse.ArgumentParser:
-    kinds = tuple(dict.fromkeys([EMBEDDED, *(kind for kind in requested_urls() if kind != "memory")]))
-    load = Load()
+    load, known = Load(), kinds()
     parser = argparse.ArgumentParser(
         "python -m tests.benchmarks", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     add = parser.add_argument
-    add("--databases", type=_some_of(kinds), default=kinds, help=f"of {', '.join(kinds)}")
-    add("--servers", type=_some_of(_SERVERS), default=_SERVERS, help=f"of {', '.join(_SERVERS)}")
-    add("--operations", type=_some_of(tuple(OPERATIONS)), default=tuple(OPERATIONS), help=f"of {', '.join(OPERATIONS)}")
-    add("--apps", type=_some_of(APPS), default=APPS, help=f"of {', '.join(APPS)}; ours is always measured")
+    add("--databases", type=some_of(known), default=known, help=f"of {', '.join(known)}")
+    add("--servers", type=some_of(SERVERS), default=SERVERS, help=f"of {', '.join(SERVERS)}")
+    add("--operations", type=some_of(tuple(OPERATIONS)), default=tuple(OPERATIONS), help=f"of {', '.join(OPERATIONS)}")
+    add("--apps", type=some_of(APPS), default=APPS, help=f"of {', '.join(APPS)}; ours is always measured")
     add("--loop", choices=("uvloop", "asyncio"), default="uvloop", help="the event loop of every app")
     add("--pairs", type=int, default=load.pairs, help="turns of every app")
     add("--seconds", type=float, default=load.seconds, help="of a turn at full speed")
@@ -95,33 +74,22 @@ def _load(options: argparse.Namespace, connections: int) -> Load:
 
 
 @contextmanager
-def _benches(options: argparse.Namespace) -> Iterator[Iterator[tuple[str, str, bool, Bench]]]:
-    """Give one bench after the other: database, server, whether the database server is on its core."""
+def _benches(options: argparse.Namespace) -> Iterator[Iterator[Bench]]:
+    """Give one bench after the other."""
     apps = tuple(app for app in APPS if app == OURS or app in options.apps)
     variables = dict(pair.split("=", 1) for pair in options.set)
-    issuer = Issuer(secrets.token_hex(32), int(time.time()) - 60)
     dataset = Dataset(value_bytes=options.value_bytes)
-    has_cores = {_APP_CORE, _OTHERS_CORE} <= os.sched_getaffinity(0)
-    app_core, others_core = (_APP_CORE, _OTHERS_CORE) if has_cores else (None, None)
-    if others_core is not None:
-        os.sched_setaffinity(0, {others_core})
 
-    def each(generator_stack: ExitStack, directory: Path) -> Iterator[tuple[str, str, bool, Bench]]:
-        generator = generator_stack.enter_context(generator_process(others_core))
-        for kind in options.databases:
-            with on_core(kind, others_core) as is_pinned:
-                for server in options.servers:
-                    _say(f"{kind}, {server}: filling")
-                    host = Host(server, options.loop, app_core, directory)
-                    with bench(kind, host, generator, issuer, dataset=dataset, apps=apps, variables=variables) as made:
-                        yield kind, server, is_pinned, made
+    def each(given: Iterator[Stage]) -> Generator[Bench, None, None]:
+        for stage in given:
+            say(f"{stage.kind}, {stage.host.server}: filling")
+            with bench(stage, dataset=dataset, apps=apps, variables=variables) as made:
+                yield made
 
-    with TemporaryDirectory(prefix="statemount-benchmarks-") as directory, ExitStack() as stack:
-        yield each(stack, Path(directory))
-
-
-def _say(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
+    with stages(options.databases, options.servers, options.loop) as given:
+        benches = each(given)
+        with closing(benches):
+            yield benches
 
 
 def main() -> None:
@@ -129,14 +97,15 @@ def main() -> None:
     options = _parser().parse_args()
     sections: list[Section] = []
     with _benches(options) as benches:
-        for kind, server, is_pinned, made in benches:
+        for made in benches:
+            kind, server = made.stage.kind, made.stage.host.server
             measured = []
             for operation in options.operations:
                 for connections in options.connections:
-                    _say(f"{kind}, {server}: {operation}, {connections} connections")
+                    say(f"{kind}, {server}: {operation}, {connections} connections")
                     measured.append(made.measure(operation, _load(options, connections)))
-            sections.append(Section(kind, server, measured, is_pinned))
-    surroundings = environment({name: str(value) for name, value in vars(options).items()})
+            sections.append(Section(kind, server, measured, made.stage.is_pinned))
+    surroundings = environment(vars(options))
     print(markdown(surroundings, sections))
     if options.json:
         options.json.write_text(json.dumps(as_json(surroundings, sections), indent=1) + "\n")

@@ -11,6 +11,7 @@ from urllib.parse import unquote, urlsplit
 from tests.databases import run_apart, sqlite_path
 
 _ROWS = 100_000
+_SQLITE_CACHE_KIBIBYTES = 2 * 1024 * 1024  # rows go to random places of the indexes: they must be in memory
 _MARIADB_ROWS = 1000  # of one statement: its text must stay below max_allowed_packet
 
 
@@ -73,10 +74,14 @@ async def _value_mariadb(url: str, statement: str) -> str:
 
 def _insert_sqlite(url: str, table: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
     connection = sqlite3.connect(sqlite_path(url), timeout=60)
+    connection.execute(f"PRAGMA cache_size = {-_SQLITE_CACHE_KIBIBYTES}")
+    (journal,) = connection.execute("PRAGMA journal_mode").fetchone()
+    connection.execute("PRAGMA journal_mode = OFF")
     connection.execute("PRAGMA synchronous = OFF")
     with connection:
         places = ", ".join("?" * len(columns))
         connection.executemany(f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({places})", rows)
+    connection.execute(f"PRAGMA journal_mode = {journal}")
     connection.close()
 
 

@@ -28,7 +28,7 @@ _MARK = b"mark"
 def _answer(operation: str) -> bytes:
     if OPERATIONS[operation].writes:
         return b"HTTP/1.1 204 No Content\r\n\r\n"
-    body = _MARK.ljust(300, b".") * OPERATIONS[operation].marks
+    body = _MARK.ljust(300, b".") * OPERATIONS[operation].marks(Dataset())
     return b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\n\r\n%s" % (len(body), body)
 
 

@@ -1,20 +1,20 @@
 """What the databases hold while they are measured, told by numbers alone, so that every process can work it out.
 
-Nine of ten task instances have a short list of keys, every tenth a long one; each is registered with one asset.
+By default, nine of ten task instances have a short list of keys, every tenth a long one; each is registered with one
+asset.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import sha256
+from random import Random
 from uuid import UUID
 
 from statemount.model import TaskScope
 
-SHORT_LIST = 4
-LONG_LIST = 55
-LONG_EVERY = 10
 ASSET_KEYS = 9
 VERSIONS = 10_000
 """How many values there are that a key can have."""
@@ -30,11 +30,25 @@ class Dataset:
         value_bytes: Of the stored text of every value.
         tasks: Task instances.
         assets: Task instance n is registered with asset n modulo this.
+        short_list: Keys of a task instance with a short list.
+        long_list: Keys of one with a long list.
+        long_every: Every so many task instances have a long list.
+        active: Task instances that workers ask from, drawn from all; None = all of them. The public API is asked for
+            any.
     """
 
     value_bytes: int = 200
     tasks: int = 10_000
     assets: int = 1000
+    short_list: int = 4
+    long_list: int = 55
+    long_every: int = 10
+    active: int | None = None
+
+    @classmethod
+    def uniform(cls, tasks: int, keys: int, *, value_bytes: int = 200, active: int | None = None) -> Dataset:
+        """Return task instances that all have as many keys, and no assets."""
+        return cls(value_bytes, tasks, 0, keys, keys, 1, active)
 
     @property
     def entries(self) -> int:
@@ -44,12 +58,16 @@ class Dataset:
     @property
     def long_tasks(self) -> range:
         """The task instances with a long list."""
-        return range(0, self.tasks, LONG_EVERY)
+        return range(0, self.tasks, self.long_every)
 
-    @staticmethod
-    def keys_of(task: int) -> int:
+    def keys_of(self, task: int) -> int:
         """Return how many keys a task instance has."""
-        return LONG_LIST if task % LONG_EVERY == 0 else SHORT_LIST
+        return self.long_list if task % self.long_every == 0 else self.short_list
+
+    @property
+    def active_tasks(self) -> int:
+        """How many task instances workers ask from."""
+        return self.tasks if self.active is None else self.active
 
     def task_value(self, task: int, key: int) -> str:
         """Return the stored text of a value of a task instance."""
@@ -83,6 +101,14 @@ def task_instance_id(task: int) -> UUID:
 def task_scope(task: int) -> TaskScope:
     """Return the scope of a task instance."""
     return TaskScope(f"dag-{task % 100:03}", f"scheduled-2026-01-{task // 100 % 28 + 1:02}", f"task-{task:07}")
+
+
+@lru_cache(maxsize=2)
+def active_tasks(dataset: Dataset) -> Sequence[int]:
+    """Return the task instances that workers ask from."""
+    if dataset.active is None:
+        return range(dataset.tasks)
+    return Random("active").sample(range(dataset.tasks), dataset.active)
 
 
 def key_name(key: int) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -25,7 +26,7 @@ from tests.benchmarks.dataset import (
 from tests.databases import run_apart
 
 _TABLES = TableNames()
-_SCOPE_COLUMNS = ("id", *NewScope._fields, "entries", "size")
+SCOPE_COLUMNS = ("id", *NewScope._fields, "entries", "size")
 
 
 def fill_ours(url: str, dataset: Dataset) -> None:
@@ -41,7 +42,7 @@ def fill_ours(url: str, dataset: Dataset) -> None:
         scope_row(number, scope, entries, entries * dataset.value_bytes, now)
         for number, (scope, entries) in enumerate(owners, start=1)
     )
-    insert(url, _TABLES.scope, _SCOPE_COLUMNS, scopes)
+    insert(url, _TABLES.scope, SCOPE_COLUMNS, scopes)
     insert(url, _TABLES.entry, EntryRow._fields, _entries(dataset, now))
     settle(url, scopes_moved=True)
 
@@ -108,6 +109,7 @@ def settle(url: str, *, scopes_moved: bool = False) -> None:
     """
     if url.startswith("sqlite"):
         execute(url, "PRAGMA wal_checkpoint(TRUNCATE)")
+        os.sync()
     elif url.startswith("postgresql"):
         if scopes_moved:
             table = _TABLES.scope

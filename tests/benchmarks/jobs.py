@@ -22,7 +22,7 @@ class Job:
         fresh_share: Part of the requests with a token not seen before.
         expected: What every answer must have, in place of what the operation says; for an app that always answers
             the same.
-        most: Highest rate that requests are prepared for, in requests/s.
+        most: Highest rate that requests are prepared for, in requests/s: what is faster ends early.
         requests: End after so many, and not after a time.
     """
 
@@ -36,7 +36,7 @@ class Job:
     rate: float | None = None
     fresh_share: float = 0.1
     expected: bytes | None = None
-    most: int = 100_000
+    most: int = 40_000
     requests: int | None = None
 
 

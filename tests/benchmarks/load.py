@@ -18,7 +18,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from tests.benchmarks.jobs import Job, Latencies, Told, VoidRunError
-from tests.benchmarks.operations import OPERATIONS
+from tests.benchmarks.operations import operation_named
 from tests.benchmarks.requests import Prepared, prepare, tails
 from tests.benchmarks.timer import open_timer
 
@@ -35,30 +35,28 @@ class Generator:
     """
 
     def __init__(self, job: Job) -> None:
-        operation = OPERATIONS[job.operation]
+        operation = operation_named(job.operation)
         self._job = job
         self._requests = prepare(job)
         self._tails = tails(job)
-        self._status = b"HTTP/1.1 %d " % operation.status
-        self._marks = operation.marks
+        self._status = operation.answer_start
+        self._marks = operation.marks(job.dataset)
         self._length = 0
         self._parts: dict[int, _Part] = {}
         self._epoll = select.epoll()
         self._sockets: dict[int, socket.socket] = {}
 
     def run(self) -> Told:
-        """Connect, and ask until the time is over.
+        """Connect, and ask until the time is over, or there are no more requests and half of the time is over.
 
         Raises:
-            VoidRunError: An answer was wrong, or the app did not keep up.
+            VoidRunError: An answer was wrong, the app did not keep up, or there were too few requests.
         """
         self._connect()
         gc.collect()
         gc.disable()
         try:
             return self._at_a_rate(self._job.rate) if self._job.rate else self._at_full_speed()
-        except StopIteration:
-            raise VoidRunError("faster than requests were prepared for") from None
         except OSError as error:
             raise VoidRunError(f"a connection broke: {error}") from error
         finally:
@@ -104,28 +102,33 @@ class Generator:
         most = self._job.requests or float("inf")
         began_busy, began = time.process_time(), time.perf_counter()
         deadline = began + (self._job.seconds if self._job.requests is None else float("inf"))
-        for descriptor in self._sockets:
-            request, marks[descriptor] = following()
-            send[descriptor](request)  # type: ignore[misc]
-        while True:
-            events = poll(_PATIENCE_SECONDS)
-            if not events:
-                raise VoidRunError(f"no answer for {_PATIENCE_SECONDS:g} s")
-            for descriptor, _ in events:
-                answer = receive[descriptor](_RECEIVE_BYTES)  # type: ignore[misc]
-                if len(answer) != length:
-                    whole = complete(descriptor, answer)
-                    if whole is None:
-                        continue
-                    answer, length = whole, len(whole)
-                if not answer.startswith(status) or answer.count(marks[descriptor]) != times:
-                    raise VoidRunError(f"expected {times} of {marks[descriptor]!r} in {answer[:1000]!r}")
-                answers += 1
+        try:
+            for descriptor in self._sockets:
                 request, marks[descriptor] = following()
                 send[descriptor](request)  # type: ignore[misc]
+            ended = began
+            while ended < deadline and answers < most:
+                events = poll(_PATIENCE_SECONDS)
+                if not events:
+                    raise VoidRunError(f"no answer for {_PATIENCE_SECONDS:g} s")
+                for descriptor, _ in events:
+                    answer = receive[descriptor](_RECEIVE_BYTES)  # type: ignore[misc]
+                    if len(answer) != length:
+                        whole = complete(descriptor, answer)
+                        if whole is None:
+                            continue
+                        answer, length = whole, len(whole)
+                    if not answer.startswith(status) or answer.count(marks[descriptor]) != times:
+                        raise VoidRunError(f"expected {times} of {marks[descriptor]!r} in {answer[:1000]!r}")
+                    answers += 1
+                    request, marks[descriptor] = following()
+                    send[descriptor](request)  # type: ignore[misc]
+                ended = time.perf_counter()
+        except StopIteration:
             ended = time.perf_counter()
-            if ended >= deadline or answers >= most:
-                return Told(answers, ended - began, time.process_time() - began_busy)
+            if ended - began < self._job.seconds / 2:
+                raise VoidRunError("faster than requests were prepared for") from None
+        return Told(answers, ended - began, time.process_time() - began_busy)
 
     def _at_a_rate(self, rate: float) -> Told:
         receive, send, marks = self._by_descriptor()

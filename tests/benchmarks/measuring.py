@@ -8,24 +8,20 @@ import socket
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from statistics import median
 
 from tests.benchmarks.apps.answer import VARIABLE, Answer
 from tests.benchmarks.dataset import Dataset
 from tests.benchmarks.filling import fill_ours, fill_plain
-from tests.benchmarks.generator import GeneratorProcess
-from tests.benchmarks.jobs import Job, Latencies, Told
+from tests.benchmarks.jobs import Job, Latencies
 from tests.benchmarks.operations import OPERATIONS
 from tests.benchmarks.places import database, plain_url
-from tests.benchmarks.processes import flushes
 from tests.benchmarks.requests import prepare, tails
-from tests.benchmarks.serving import Host, ServedApp
-from tests.benchmarks.tokens import Issuer
+from tests.benchmarks.serving import ServedApp
+from tests.benchmarks.turns import Stage, Turn, again, next_seed, prepared_for
 
 OURS, BASELINE, PLAIN, RAW = APPS = ("ours", "baseline", "plain", "raw")
 _ADDED_BY_SERVERS = ("date", "server", "connection", "content-length")
-_seeds = itertools.count(1)
 
 
 @dataclass(frozen=True)
@@ -48,26 +44,6 @@ class Load:
     connections: int = 64
     rate: float | None = None
     latency_seconds: float = 20.0
-
-
-@dataclass(frozen=True)
-class Turn:
-    """What one turn of an app at full speed showed.
-
-    Args:
-        cpu_microseconds: CPU time of the app's processes for one request.
-        app_busy: CPU time of the app's processes by the time that went by.
-        generator_busy: The same of the generator.
-        flushes: Flush requests/s that the disk completed, everybody's.
-        rss_mebibytes: At the end.
-    """
-
-    per_second: float
-    cpu_microseconds: float
-    app_busy: float
-    generator_busy: float
-    flushes: float
-    rss_mebibytes: float
 
 
 @dataclass
@@ -97,26 +73,22 @@ class Bench:
     Args:
         apps: Which apps are measured.
         served: Those that have a database.
-        disk: Where the database's files are, to count flushes by.
     """
 
-    host: Host
-    generator: GeneratorProcess
+    stage: Stage
     dataset: Dataset
-    issuer: Issuer
     apps: Sequence[str]
     served: Mapping[str, ServedApp]
-    disk: Path
 
     def job(self, operation: str, port: int, load: Load, *, seconds: float) -> Job:
         """Return load at full speed."""
-        return Job(operation, self.dataset, self.issuer, port, load.connections, seconds, next(_seeds))
+        return Job(operation, self.dataset, self.stage.issuer, port, load.connections, seconds, next_seed())
 
     @contextmanager
     def beside(self, operation: str) -> Iterator[dict[str, ServedApp]]:
         """Serve the baselines, with the answer that our app gives to one request; return every app."""
         job = self.job(operation, self.served[OURS].port, Load(), seconds=1)
-        file = self.host.directory / f"answer-{operation}.json"
+        file = self.stage.host.directory / f"answer-{operation}.json"
         ask(job).save(file)
         method = OPERATIONS[operation].method.lower()
         targets = {
@@ -127,31 +99,8 @@ class Bench:
             apps = dict(self.served)
             for app, target in targets.items():
                 if app in self.apps:
-                    apps[app] = stack.enter_context(self.host.serving(target, {VARIABLE: str(file)}))
+                    apps[app] = stack.enter_context(self.stage.host.serving(target, {VARIABLE: str(file)}))
             yield {app: apps[app] for app in self.apps}
-
-    def turn(self, app: ServedApp, job: Job) -> tuple[Turn, Told]:
-        """Let an app have its turn.
-
-        Raises:
-            VoidRunError: It says nothing.
-        """
-        before: list[float] = []
-
-        def look() -> None:
-            before[:] = [app.cpu_seconds, flushes(self.disk)]
-
-        told = self.generator.run(job, look)
-        cpu, flushed = app.cpu_seconds - before[0], flushes(self.disk) - before[1]
-        turn = Turn(
-            told.per_second,
-            cpu * 1_000_000 / told.answers,
-            cpu / told.seconds,
-            told.busy,
-            flushed / told.seconds,
-            app.rss_mebibytes,
-        )
-        return turn, told
 
     def measure(self, operation: str, load: Load) -> Measured:
         """Measure an operation on every app.
@@ -168,9 +117,10 @@ class Bench:
                 for name, app in apps.items()
             }
             for name, app in apps.items():
-                self.turn(app, _again(jobs[name], seconds=load.warm_up))
+                _, told = self.stage.turn(app, again(jobs[name], seconds=load.warm_up))
+                jobs[name] = prepared_for(jobs[name], told)
             for _, name in itertools.product(range(load.pairs), apps):
-                measured.turns.setdefault(name, []).append(self.turn(apps[name], _again(jobs[name]))[0])
+                measured.turns.setdefault(name, []).append(self.stage.turn(apps[name], again(jobs[name]))[0])
             if load.latency_seconds:
                 self._measure_latencies(measured, apps, jobs, load)
         return measured
@@ -182,8 +132,8 @@ class Bench:
             source = PLAIN if name == PLAIN else OURS
             measured.rates[name] = load.rate or measured.per_second(source) / 2
         for _, name in itertools.product(range(load.pairs), apps):
-            job = _again(jobs[name], seconds=load.latency_seconds, rate=measured.rates[name])
-            _, told = self.turn(apps[name], job)
+            job = again(jobs[name], seconds=load.latency_seconds, rate=measured.rates[name])
+            _, told = self.stage.turn(apps[name], job)
             assert told.latencies is not None
             measured.latencies.setdefault(name, []).append(told.latencies)
 
@@ -194,16 +144,9 @@ class Bench:
         return next(prepare(self.job(operation, 0, Load(), seconds=1)))[1]
 
 
-def _again(job: Job, *, seconds: float | None = None, rate: float | None = None) -> Job:
-    return replace(job, seed=next(_seeds), seconds=seconds or job.seconds, rate=rate)
-
-
 @contextmanager
 def bench(
-    kind: str,
-    host: Host,
-    generator: GeneratorProcess,
-    issuer: Issuer,
+    stage: Stage,
     *,
     dataset: Dataset,
     apps: Sequence[str],
@@ -214,6 +157,7 @@ def bench(
     Args:
         variables: More settings of our app; by default, it runs as it is shipped.
     """
+    kind, host, issuer = stage.kind, stage.host, stage.issuer
     with ExitStack() as stack:
         served: dict[str, ServedApp] = {}
         url = stack.enter_context(database(kind, host.directory))
@@ -225,7 +169,7 @@ def bench(
             settings = {"BENCHMARK_DATABASE_URL": plain_url(url), "BENCHMARK_SECRET": issuer.secret}
             served[PLAIN] = stack.enter_context(host.serving("tests.benchmarks.apps.plain:app", settings))
             fill_plain(url, dataset)
-        yield Bench(host, generator, dataset, issuer, apps, served, host.directory)
+        yield Bench(stage, dataset, apps, served)
 
 
 def ask(job: Job) -> Answer:

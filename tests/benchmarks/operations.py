@@ -5,12 +5,14 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import cycle
 from typing import Literal
 
 from tests.benchmarks.dataset import (
     ASSET_KEYS,
     VERSIONS,
     Dataset,
+    active_tasks,
     asset_mark,
     asset_name,
     key_name,
@@ -22,6 +24,8 @@ from tests.benchmarks.tokens import Issuer
 
 TOKENS = 10_000
 """How many tokens are used again and again, of each audience."""
+
+PAGE = 50
 
 
 @dataclass(frozen=True)
@@ -51,7 +55,7 @@ class Operation:
         caller: Whose tokens it carries.
         pick: Returns one target of many.
         status: Of every answer.
-        marks: How often an answer has what it must have.
+        is_list: Whether an answer has every entry of a page, and not one.
         writes: Whether it has a body with a value.
     """
 
@@ -61,20 +65,30 @@ class Operation:
     caller: Literal["worker", "user"]
     pick: Pick
     status: int = 200
-    marks: int = 1
+    is_list: bool = False
     writes: bool = False
+
+    @property
+    def answer_start(self) -> bytes:
+        """What every answer begins with."""
+        return b"HTTP/1.1 %d " % self.status
+
+    def marks(self, dataset: Dataset) -> int:
+        """Return how often an answer has what it must have."""
+        return min(PAGE, dataset.keys_of(0)) if self.is_list else 1
 
     def heads(self, dataset: Dataset, issuer: Issuer, seed: int) -> Iterator[tuple[bytes, bytes]]:
         """Yield requests for ever, each with what its answer must have; with the tokens that are used again.
 
         One that writes lacks the end of its body: see :meth:`tails`.
         """
-        tokens: dict[int, str] = {}
-        for target in self._targets(dataset, seed):
-            caller = target.caller % TOKENS
-            if caller not in tokens:
-                tokens[caller] = self._token(issuer, caller, f"again-{caller}")
-            yield self._head(dataset, target, tokens[caller])
+        tokens: dict[tuple[int, int], str] = {}
+        each = max(1, TOKENS // dataset.active_tasks) if self.caller == "worker" else 1
+        for number, target in enumerate(self._targets(dataset, seed)):
+            holder = target.caller, number % each
+            if holder not in tokens:
+                tokens[holder] = self._token(issuer, target.caller, f"again-{holder[0]}-{holder[1]}")
+            yield self._head(dataset, target, tokens[holder])
 
     def fresh_heads(self, dataset: Dataset, issuer: Issuer, seed: int) -> Iterator[tuple[bytes, bytes]]:
         """Yield the like of :meth:`heads`, with a token of its own each."""
@@ -103,7 +117,7 @@ class Operation:
         start = '{"value": '
         length = len(start) + dataset.value_bytes + len("}")
         head += f"content-type: application/json\r\ncontent-length: {length}\r\n\r\n{start}"
-        return head.encode() + target.mark, b"HTTP/1.1 %d " % self.status
+        return head.encode() + target.mark, self.answer_start
 
 
 def _entry(dataset: Dataset, choices: random.Random) -> tuple[int, int]:
@@ -119,7 +133,11 @@ def _entry(dataset: Dataset, choices: random.Random) -> tuple[int, int]:
 
 
 def _worker_entry(dataset: Dataset, choices: random.Random) -> Target:
-    task, key = _entry(dataset, choices)
+    if dataset.active is None:
+        task, key = _entry(dataset, choices)
+    else:
+        task = choices.choice(active_tasks(dataset))
+        key = choices.randrange(dataset.keys_of(task))
     return Target(f"/execution/store/ti/{task_instance_id(task)}/{key_name(key)}", task, _mark(task, key))
 
 
@@ -138,7 +156,7 @@ def _public_entry(dataset: Dataset, choices: random.Random) -> Target:
 
 def _public_list(dataset: Dataset, choices: random.Random) -> Target:
     task = choices.choice(dataset.long_tasks)
-    return Target(f"{_public_path(task)}?limit=50", choices.randrange(TOKENS), task_mark(task).encode())
+    return Target(f"{_public_path(task)}?limit={PAGE}", choices.randrange(TOKENS), task_mark(task).encode())
 
 
 def _public_path(task: int) -> str:
@@ -158,7 +176,41 @@ OPERATIONS = {
         Operation("asset-get", "asset get by name", "GET", "worker", _asset_entry),
         Operation("public-get", "public get", "GET", "user", _public_entry),
         Operation("public-put", "public put", "PUT", "user", _public_entry, status=204, writes=True),
-        Operation("list", "public list of 50", "GET", "user", _public_list, marks=50),
+        Operation("list", "public list of 50", "GET", "user", _public_list, is_list=True),
     )
 }
 """Every operation, in the order of the report."""
+
+
+@dataclass(frozen=True)
+class Mixture(Operation):
+    """Worker gets and puts in turn. Requests are whole, the puts too: their values come again."""
+
+    @property
+    def answer_start(self) -> bytes:
+        return b"HTTP/1.1 20"
+
+    def heads(self, dataset: Dataset, issuer: Issuer, seed: int) -> Iterator[tuple[bytes, bytes]]:
+        gets, puts = (OPERATIONS[name].heads(dataset, issuer, seed) for name in ("get", "put"))
+        return self._mixed(gets, puts, dataset, seed)
+
+    def fresh_heads(self, dataset: Dataset, issuer: Issuer, seed: int) -> Iterator[tuple[bytes, bytes]]:
+        gets, puts = (OPERATIONS[name].fresh_heads(dataset, issuer, seed) for name in ("get", "put"))
+        return self._mixed(gets, puts, dataset, seed)
+
+    @staticmethod
+    def _mixed(
+        gets: Iterator[tuple[bytes, bytes]], puts: Iterator[tuple[bytes, bytes]], dataset: Dataset, seed: int
+    ) -> Iterator[tuple[bytes, bytes]]:
+        ends = cycle(OPERATIONS["put"].tails(dataset, seed))
+        for get, (head, mark), end in zip(gets, puts, ends, strict=False):
+            yield get
+            yield head + end, mark
+
+
+MIXED = Mixture("mixed", "worker get and put in turn", "GET", "worker", _worker_entry)
+
+
+def operation_named(name: str) -> Operation:
+    """Return an operation of :data:`OPERATIONS`, or :data:`MIXED`."""
+    return MIXED if name == MIXED.name else OPERATIONS[name]

@@ -59,6 +59,16 @@ def on_core(kind: str, core: int | None) -> Iterator[bool]:
         yield is_pinned
 
 
+def server_processes(kind: str) -> list[int]:
+    """Return the process that a database server descends from; none if that is not to be known."""
+    if kind == EMBEDDED:
+        return []
+    try:
+        return [_server_pid(kind)]
+    except (OSError, ValueError):
+        return []
+
+
 def _server_pid(kind: str) -> int:
     if kind == "postgresql":
         data_directory = value(server_url(kind), "SHOW data_directory")

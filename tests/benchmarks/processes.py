@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 _TICKS = os.sysconf("SC_CLK_TCK")
@@ -37,10 +37,29 @@ def cpu_seconds(pids: Iterable[int]) -> float:
     return sum(int(ticks) for pid in pids for ticks in _stat(pid)[11:13]) / _TICKS
 
 
+def cpu_seconds_with_ended(pids: Iterable[int]) -> float:
+    """Return the CPU time of processes and of their children that have ended; none of a process that is gone."""
+    ticks = 0
+    for pid in pids:
+        with suppress(FileNotFoundError, ProcessLookupError):
+            ticks += sum(int(each) for each in _stat(pid)[11:15])
+    return ticks / _TICKS
+
+
 def rss_mebibytes(pids: Iterable[int]) -> float:
     """Return the resident memory of the largest of some processes: the one that serves."""
     page = os.sysconf("SC_PAGE_SIZE")
     return max(int((_PROC / str(pid) / "statm").read_text().split()[1]) for pid in pids) * page / 2**20
+
+
+def anonymous_mebibytes(pids: Iterable[int]) -> float:
+    """Return the resident memory, without pages of files, of the largest of some processes."""
+    return max(_kibibytes(pid, "RssAnon") for pid in pids) / 1024
+
+
+def _kibibytes(pid: int, name: str) -> int:
+    lines = (_PROC / str(pid) / "status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith(f"{name}:"))
 
 
 @contextmanager

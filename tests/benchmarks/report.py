@@ -2,48 +2,22 @@
 
 from __future__ import annotations
 
-import os
-import platform
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
-from datetime import datetime, timezone
-from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
 from statistics import median
 from typing import Any
 
+from tests.benchmarks.foreign import warning
 from tests.benchmarks.jobs import Latencies
-from tests.benchmarks.measuring import BASELINE, OURS, PLAIN, Measured, Turn
+from tests.benchmarks.measuring import BASELINE, OURS, PLAIN, Measured
+from tests.benchmarks.ratio import Ratio
+from tests.benchmarks.surroundings import heading
+from tests.benchmarks.turns import Turn
 from tests.databases import NAMES
 
-_PACKAGES = ("granian", "uvicorn", "uvloop", "httptools", "starlette", "databases", "aiosqlite", "asyncpg", "asyncmy")
 _TOO_BUSY = 0.8
 USUAL = 64
 """Connections that other numbers of connections are compared with."""
-
-
-@dataclass(frozen=True)
-class Ratio:
-    """How two apps compare: the median of what each pair of turns gives, with the smallest and the largest."""
-
-    median: float
-    smallest: float
-    largest: float
-
-    @classmethod
-    def of(cls, ours: Sequence[float], others: Sequence[float]) -> Ratio:
-        """Compare turn by turn."""
-        ratios = [one / other for one, other in zip(ours, others, strict=True)]
-        return cls(median(ratios), min(ratios), max(ratios))
-
-    @classmethod
-    def difference(cls, ours: Sequence[float], others: Sequence[float]) -> Ratio:
-        """Subtract turn by turn."""
-        differences = [one - other for one, other in zip(ours, others, strict=True)]
-        return cls(median(differences), min(differences), max(differences))
-
-    def __str__(self) -> str:
-        return f"{self.median:.2f} ({self.smallest:.2f} to {self.largest:.2f})"
 
 
 @dataclass(frozen=True)
@@ -54,36 +28,6 @@ class Section:
     server: str
     measured: Sequence[Measured]
     is_pinned: bool
-
-
-def environment(options: dict[str, Any]) -> dict[str, Any]:
-    """Return what figures depend on.
-
-    Args:
-        options: Those of the command.
-    """
-    return {
-        "date": datetime.now(timezone.utc).isoformat(timespec="seconds"),
-        "python": platform.python_version(),
-        "system": platform.platform(),
-        "processor": _processor(),
-        "cores": os.cpu_count(),
-        "packages": {name: found for name in _PACKAGES if (found := _version(name))},
-        "options": options,
-    }
-
-
-def _processor() -> str:
-    lines = Path("/proc/cpuinfo").read_text().splitlines()
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.machine()
-
-
-def _version(package: str) -> str | None:
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return None
 
 
 def ratios(measured: Measured, section: Section) -> dict[str, Ratio]:
@@ -131,21 +75,12 @@ def warnings(section: Section) -> Iterator[str]:
                 yield f"{what} are near the ceiling of the generator, {ceiling:,.0f}: it may be what was measured."
             elif app_busy < _TOO_BUSY and measured.connections > 1:
                 yield f"{what} left the app idle for {1 - app_busy:.0%} of the time: something else was the limit."
+            yield from warning(f"{measured.operation}, {app}", [turn.foreign for turn in turns])
 
 
 def markdown(surroundings: dict[str, Any], sections: Sequence[Section]) -> str:
     """Return the whole report."""
-    packages = ", ".join(f"{name} {found}" for name, found in surroundings["packages"].items())
-    lines = [
-        "# Benchmarks",
-        "",
-        f"{surroundings['date']}; {surroundings['processor']}, {surroundings['cores']} cores; {surroundings['system']}",
-        "",
-        f"Python {surroundings['python']}, {packages}",
-        "",
-        "Options: " + ", ".join(f"{name} {text}" for name, text in surroundings["options"].items()),
-        "",
-    ]
+    lines = heading("Benchmarks", surroundings)
     for section in sections:
         lines += [f"## {NAMES[section.database]} on {section.server}", "", *_figures(section), ""]
         lines += [*_comparisons(section), "", *(f"- {warning}" for warning in warnings(section)), ""]

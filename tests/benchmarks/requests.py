@@ -8,7 +8,7 @@ from itertools import chain, cycle, islice
 
 from tests.benchmarks.dataset import Dataset
 from tests.benchmarks.jobs import Job
-from tests.benchmarks.operations import OPERATIONS
+from tests.benchmarks.operations import operation_named
 from tests.benchmarks.tokens import Issuer
 
 _USED_AGAIN = 100_000
@@ -19,22 +19,22 @@ Prepared = tuple[bytes, bytes]
 
 @lru_cache(maxsize=2)
 def _used_again(operation: str, dataset: Dataset, issuer: Issuer) -> list[Prepared]:
-    return list(islice(OPERATIONS[operation].heads(dataset, issuer, 0), _USED_AGAIN))
+    return list(islice(operation_named(operation).heads(dataset, issuer, 0), _USED_AGAIN))
 
 
 def prepare(job: Job) -> Iterator[Prepared]:
     """Return the requests of a job, which end when there are no more fresh tokens."""
-    count = job.requests or int((job.rate or job.most) * job.seconds) + 1
+    count = (job.requests or int((job.rate or job.most) * job.seconds)) + job.connections
     used_again = cycle(_used_again(job.operation, job.dataset, job.issuer))
     if job.fresh_share == 0:
         return islice(used_again, count)
     every = round(1 / job.fresh_share)
-    fresh_ones = OPERATIONS[job.operation].fresh_heads(job.dataset, job.issuer, job.seed)
+    fresh_ones = operation_named(job.operation).fresh_heads(job.dataset, job.issuer, job.seed)
     fresh = list(islice(fresh_ones, count // every + 1))
     return chain.from_iterable(zip(*[used_again] * (every - 1), fresh, strict=False))
 
 
 def tails(job: Job) -> Iterator[bytes] | None:
     """Return what requests that write end with; None for others."""
-    ends = OPERATIONS[job.operation].tails(job.dataset, job.seed)
+    ends = operation_named(job.operation).tails(job.dataset, job.seed)
     return cycle(ends) if ends else None

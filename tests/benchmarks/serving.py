@@ -13,7 +13,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.benchmarks.processes import cpu_seconds, rss_mebibytes, tree
+from tests.benchmarks.processes import anonymous_mebibytes, cpu_seconds, rss_mebibytes, tree
 from tests.servers import clean_environment, free_port
 
 _PATIENCE_SECONDS = 60.0
@@ -80,6 +80,11 @@ class ServedApp:
     def rss_mebibytes(self) -> float:
         """Resident memory of the process that serves."""
         return rss_mebibytes(self.pids)
+
+    @property
+    def anonymous_mebibytes(self) -> float:
+        """The same, without pages of files."""
+        return anonymous_mebibytes(self.pids)
 
 
 def _wait_until_it_listens(port: int, process: subprocess.Popen[bytes], output: Path) -> None:
