@@ -16,6 +16,7 @@
     │   └── KeyNotFoundError
     ├── ConflictError                 it contradicts something that exists
     │   └── ScopeFullError            a scope would hold too many entries or bytes
+    ├── PreconditionFailedError       it is not as the caller's condition has it
     ├── TooLargeError                 more bytes than the body limit allows
     └── UnavailableError              it cannot be done now, nothing was changed
         ├── OverloadedError           too much is waiting already
@@ -146,6 +147,19 @@ class ConflictError(StateMountError):
 
 class ScopeFullError(ConflictError):
     """The scope would hold more entries or bytes than the limits allow; nothing was changed."""
+
+
+class PreconditionFailedError(StateMountError):
+    """The condition of a request does not hold; nothing was changed.
+
+    Args:
+        revision: Of the entry as it is now, or of the scope for a condition on a scope; None = there is no live entry.
+    """
+
+    def __init__(self, revision: int | None) -> None:
+        now = "there is no such entry" if revision is None else f"the revision is {revision}"
+        super().__init__(f"the condition does not hold: {now}")
+        self.revision = revision
 
 
 class TooLargeError(StateMountError):

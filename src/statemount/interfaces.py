@@ -91,7 +91,7 @@ class Store(Resource):
     ) -> Outcome:
         """Apply the operations in their order, all or none, as one atomic change of the scope.
 
-        A failed condition is an outcome, not an error. A :class:`~statemount.model.MappedTask` as target takes a
+        A failed operation is an outcome, not an error. A :class:`~statemount.model.MappedTask` as target takes a
         single :class:`~statemount.operations.Clear`, and clears every scope of that task.
 
         Raises:

@@ -9,7 +9,7 @@ import pytest
 from statemount.errors import AssetNotFoundError, ScopeFullError, TaskInstanceNotFoundError
 from statemount.interfaces import Store
 from statemount.model import AssetScope, Entry, MappedTask, Run, Scope, TaskScope, Writer
-from statemount.operations import KEEP, Clear, Condition, Delete, Outcome, Set
+from statemount.operations import KEEP, Clear, Condition, Delete, Outcome, Result, Set
 from tests.clock import SECOND, FakeClock
 
 TASK = TaskScope("etl", "run-1", "load")
@@ -318,6 +318,47 @@ class StoreConformance:
             before = await store.list(TASK, limit=10)
         elsewhere = await store.apply(ASSET, [Set("k", "2", condition=condition)], writer=WORKER)
         assert elsewhere.applied is on_missing
+
+    @pytest.mark.parametrize("is_written", [True, False])
+    async def test_a_clear_has_a_condition_on_the_scope(self, store: Store, *, is_written: bool) -> None:
+        """A clear goes ahead at the scope's revision, 0 if it was never written, and else names the current one."""
+        now = await put(store, TASK, "a") if is_written else 0
+        await put(store, ASSET, "a")
+        before = await store.list(TASK, limit=10)
+        for condition in (
+            Condition(revisions=frozenset({now + 1, now - 1})),
+            Condition(revisions=frozenset()),
+            Condition(excluded=frozenset({5, now})),
+            Condition(exists=False),
+            Condition(exists=True, revisions=frozenset({now}), excluded=frozenset({now})),
+        ):
+            failed = await store.apply(TASK, [Clear(condition)], writer=WORKER)
+            assert failed == Outcome((Result("failed", now),), now)
+            assert await store.list(TASK, limit=10) == before
+        condition = Condition(exists=True, revisions=frozenset({now, now + 5}), excluded=frozenset({now + 1}))
+        done = await store.apply(TASK, [Clear(condition)], writer=WORKER)
+        assert done == Outcome((Result("changed" if is_written else "unchanged", 0),), now + is_written)
+        late = await store.apply(TASK, [Delete("a"), Clear(condition)], writer=WORKER)
+        assert late.applied is not is_written
+        assert await value_of(store, ASSET, "a") == "1"
+
+    async def test_of_two_conditional_clears_one_wins(self, store: Store) -> None:
+        """Clears at one revision, at the same time as a set: what has lost has changed nothing."""
+        for _ in range(20):
+            revision = await put(store, TASK, "a")
+            clear = Clear(Condition(revisions=frozenset({revision})))
+            outcomes = await asyncio.gather(*(store.apply(TASK, [clear], writer=WORKER) for _ in range(3)))
+            assert sorted(outcome.applied for outcome in outcomes) == [False, False, True]
+
+    async def test_excluded_revisions(self, store: Store) -> None:
+        """An entry with none of the revisions goes ahead, and so does one that is not there."""
+        first = await put(store, TASK, "a")
+        not_first = Condition(excluded=frozenset({first, 5}))
+        failed = await store.apply(TASK, [Set("a", "2", condition=not_first)], writer=WORKER)
+        assert failed.results == (Result("failed", first),)
+        assert (await store.apply(TASK, [Set("b", "2", condition=not_first)], writer=WORKER)).applied
+        await put(store, TASK, "a")
+        assert (await store.apply(TASK, [Delete("a", not_first)], writer=WORKER)).applied
 
     async def test_a_condition_on_the_revision(self, store: Store) -> None:
         """Compare and set: it goes ahead at the revision that was read, and fails with the current one otherwise."""

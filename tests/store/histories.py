@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
-from statemount.model import Change
-from statemount.operations import Clear, Delete, Operation, Outcome, Result, Set
+from statemount.model import Change, Entry
+from statemount.operations import Check, Clear, Delete, Get, Increment, Operation, Outcome, Result, Set
 
 State = Mapping[str, tuple[str, int]]
 """What a scope holds: value and revision by key."""
@@ -113,7 +113,9 @@ def _replay(history: History) -> tuple[dict[int, State], dict[str, _Placed]]:
         _expect(shown == [(*line, writer) for line in lines], f"the log has another change than write {write.subject}")
         end = start + len(lines)
         if write.outcome is not None:
-            _expect(write.outcome == Outcome(results, end), f"the answer to write {write.subject} is another one")
+            _expect(
+                _compared(write.outcome) == Outcome(results, end), f"the answer to write {write.subject} is another one"
+            )
         placed[write.subject] = _Placed(write, start, end)
         states[end] = state
         position += len(lines)
@@ -147,11 +149,35 @@ def run(
                 lines.append(("delete", operation.key, 0))
             changed.pop(operation.key, None)
             continue
-        assert isinstance(operation, Set)
-        lines.append(("set", operation.key, len(operation.value)))
-        changed[operation.key] = (operation.value, revision + len(lines))
-        results.append(Result("changed", revision + len(lines)))
+        if isinstance(operation, (Check, Get)):
+            entry = (
+                Entry(operation.key, changed[operation.key][0], 0, now) if now and isinstance(operation, Get) else None
+            )
+            results.append(Result("unchanged", now, entry=entry))
+            continue
+        assert isinstance(operation, (Set, Increment))
+        if isinstance(operation, Set):
+            value = operation.value
+        else:
+            value = str(operation.by + (int(changed[operation.key][0]) if now else 0))
+        lines.append(("set", operation.key, len(value)))
+        changed[operation.key] = (value, revision + len(lines))
+        entry = None if isinstance(operation, Set) else Entry(operation.key, value, 0, revision + len(lines))
+        results.append(Result("changed", revision + len(lines), entry=entry))
     return tuple(results), changed, lines
+
+
+def _compared(outcome: Outcome) -> Outcome:
+    """Return an answer with what is compared of its entries: key, value and revision."""
+    return replace(
+        outcome,
+        results=tuple(
+            replace(
+                result, entry=result.entry and Entry(result.entry.key, result.entry.value, 0, result.entry.revision)
+            )
+            for result in outcome.results
+        ),
+    )
 
 
 def _place_unchanged(write: Wrote, states: Mapping[int, State], first: int) -> _Placed:
@@ -163,7 +189,7 @@ def _place_unchanged(write: Wrote, states: Mapping[int, State], first: int) -> _
     _expect(at == outcome.revision or outcome.revision == 0 or len(states) == 1, f"write {write.subject} is lost")
     results, _, lines = run(write.operations, states[at], outcome.revision)
     _expect(not lines, f"write {write.subject} was acknowledged and is not in the log")
-    _expect(outcome.results == results, f"the answer to write {write.subject} is another one")
+    _expect(_compared(outcome).results == results, f"the answer to write {write.subject} is another one")
     return _Placed(write, at, at)
 
 

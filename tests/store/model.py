@@ -2,12 +2,27 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
-from statemount.model import Change, Timestamp, Writer
-from statemount.operations import KEEP, Clear, Delete, Operation, Result, Set
+from statemount.model import Change, Entry, Timestamp, Writer
+from statemount.operations import (
+    KEEP,
+    Check,
+    Clear,
+    Delete,
+    Get,
+    Increment,
+    Maximum,
+    Merge,
+    Minimum,
+    Operation,
+    Result,
+    Set,
+)
 from statemount.store.options import StoreOptions
+from tests.store.reference import STAYS, Refused, updated
 
 
 @dataclass(frozen=True)
@@ -40,6 +55,10 @@ class Row:
     def is_live(self, now: Timestamp) -> bool:
         """Tell whether it counts."""
         return self.expires_at is None or now < self.expires_at
+
+    def entry(self, key: str) -> Entry:
+        """Return it as a store does."""
+        return Entry(key, self.value, self.updated_at, self.revision, self.expires_at, self.writer)
 
 
 class FullError(Exception):
@@ -123,6 +142,9 @@ class Model:
                 holds = holds and found is not None and found.revision in wanted.revisions
             if not holds:
                 return Result("failed", found.revision if found else 0)
+        if isinstance(operation, (Check, Get)):
+            entry = found.entry(key) if found and isinstance(operation, Get) else None
+            return Result("unchanged", found.revision if found else 0, entry=entry)
         if found is None and key in self.rows:
             del self.rows[key]
             self._note("expire", key, now)
@@ -132,7 +154,28 @@ class Model:
             del self.rows[key]
             self._note("delete", key, now, writer=writer)
             return Result("changed", 0)
-        return self._set(operation, found, now, writer)
+        if isinstance(operation, Set):
+            return self._set(operation, found, now, writer)
+        return self._update(operation, found, now, writer)
+
+    def _update(
+        self, operation: Merge | Increment | Maximum | Minimum, found: Row | None, now: Timestamp, writer: Writer | None
+    ) -> Result:
+        key, revision = operation.key, found.revision if found else 0
+        value = updated(operation, json.loads(found.value) if found else None)
+        if isinstance(value, Refused):
+            return Result("failed", revision, value.reason)
+        if value is STAYS:
+            return Result("unchanged", revision, entry=found.entry(key) if found else None)
+        text = json.dumps(value)
+        if operation.max_bytes is not None and len(text) > operation.max_bytes:
+            return Result(
+                "failed", revision, f"value exceeds {operation.max_bytes} bytes; its stored form has {len(text)} bytes"
+            )
+        kept = found.expires_at if found else operation.expires_at_if_new
+        expires_at = kept if operation.expires_at == KEEP else operation.expires_at
+        result = self._set(Set(key, text, expires_at), found, now, writer)
+        return Result("changed", result.revision, entry=self.rows[key].entry(key))
 
     def _set(self, operation: Set, found: Row | None, now: Timestamp, writer: Writer | None) -> Result:
         expires_at = operation.expires_at

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import strategies as st
 
 from statemount.model import Writer
-from statemount.operations import KEEP, Clear, Condition, Delete, Set
+from statemount.operations import KEEP, Check, Clear, Condition, Delete, Get, Increment, Maximum, Merge, Minimum, Set
 from tests.clock import SECOND, START
 
 KEYS = ["a", "A", "a ", "\u00e9", "\U0001f600"]
@@ -20,10 +20,28 @@ conditions = st.one_of(
     st.none(),
     st.builds(Condition, exists=st.sampled_from([None, True, False]), revisions=st.one_of(st.none(), revisions)),
 )
+patches = st.sampled_from(['{"a": 1}', '{"a": null, "b": {"c": 2}}', '{"b": {"c": null}}', "2", "null"])
+amounts = st.sampled_from([-1, 0, 2, 10**12, 0.5])
+_of_updates = {
+    "expires_at": expiries,
+    "expires_at_if_new": st.one_of(st.none(), moments),
+    "condition": conditions,
+    "max_bytes": st.sampled_from([None, None, 12]),
+}
+updates = st.one_of(
+    st.builds(Merge, keys, patches, **_of_updates),
+    st.builds(Increment, keys, amounts, **_of_updates),
+    st.builds(Increment, keys),
+    st.builds(Maximum, keys, amounts, **_of_updates),
+    st.builds(Minimum, keys, amounts, **_of_updates),
+)
 operations = st.one_of(
     st.builds(Set, keys, values, expiries, conditions),
     st.builds(Set, keys, values, expiries, conditions),
     st.builds(Delete, keys, conditions),
+    updates,
+    st.builds(Get, keys, conditions),
+    st.builds(Check, keys, conditions.filter(lambda condition: condition is not None)),
     st.builds(Clear),
 )
 batches = st.lists(operations, min_size=1, max_size=5)

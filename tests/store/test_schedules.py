@@ -18,7 +18,7 @@ from statemount.database.schema import TableNames
 from statemount.database.url import DatabaseUrl
 from statemount.interfaces import Store
 from statemount.model import AssetScope, Change, Entry, Scope, TaskScope, Writer
-from statemount.operations import Clear, Condition, Delete, Operation, Outcome, Result, Set
+from statemount.operations import Check, Clear, Condition, Delete, Get, Increment, Operation, Outcome, Result, Set
 from statemount.store.database import DatabaseStore
 from statemount.store.memory import MemoryStore
 from tests.clock import FakeClock
@@ -41,7 +41,7 @@ class Act:
         guard: What must hold: the key is there, is not there, or is as the task saw it last; None = nothing.
     """
 
-    verb: Literal["set", "delete", "clear"]
+    verb: Literal["set", "delete", "clear", "increment", "get", "check"]
     key: str
     guard: Guard | None
 
@@ -66,7 +66,7 @@ class Step:
 turns = st.integers(0, 4)
 acts = st.builds(
     Act,
-    st.sampled_from(["set", "set", "set", "delete", "clear"]),
+    st.sampled_from(["set", "set", "set", "delete", "clear", "increment", "increment", "get", "check"]),
     st.sampled_from(KEYS),
     st.sampled_from([None, None, "present", "absent", "seen"]),
 )
@@ -153,6 +153,12 @@ def _operation(act: Act, value: str, seen: int) -> Operation:
     }
     if act.verb == "delete":
         return Delete(act.key, condition=conditions[act.guard])
+    if act.verb == "increment":
+        return Increment(act.key, int(value), condition=conditions[act.guard])
+    if act.verb == "get":
+        return Get(act.key, conditions[act.guard])
+    if act.verb == "check":
+        return Check(act.key, conditions[act.guard] or Condition())
     return Set(act.key, value, condition=conditions[act.guard])
 
 
@@ -247,6 +253,11 @@ def test_a_history_in_order_is_accepted() -> None:
     history = a_history()
     history.writes.append(Wrote("3", [Clear()], 11))
     check_history(history)
+    sum_of_a, found = Entry("a", "3", 7, 14, None, ONE), Entry("a", "2", 7, 13, None, TWO)
+    answer = Outcome((Result("unchanged", 13, entry=found), Result("changed", 14, entry=sum_of_a)), 14)
+    history.writes.append(Wrote("4", [Get("a"), Increment("a")], 13, 14, answer))
+    history.log = [*history.log, set_line(14, "a", Writer("api", subject="4"))]
+    check_history(history)
     check_history(History(reads=[Read("a", 1, 2, None)]))
 
 
@@ -287,6 +298,20 @@ def _wrong_answer(history: History) -> None:
     history.writes[1] = replace(history.writes[1], outcome=Outcome((Result("unchanged", 0),), 13))
 
 
+def _increment_that_was_lost(history: History) -> None:
+    history.writes[1] = replace(
+        history.writes[1],
+        operations=[Increment("a")],
+        outcome=Outcome((Result("changed", 13, entry=Entry("a", "1", 0, 13)),), 13),
+    )
+    history.reads = []
+
+
+def _get_of_what_was_not_there(history: History) -> None:
+    entry = Entry("a", "1", 0, 13)
+    history.writes.append(Wrote("3", [Get("a")], 11, 12, Outcome((Result("unchanged", 13, entry=entry),), 13)))
+
+
 def _condition_that_did_not_hold(history: History) -> None:
     history.writes[1] = replace(history.writes[1], operations=[Set("a", "2", condition=Condition(exists=False))])
 
@@ -324,6 +349,8 @@ def _read_of_nothing(history: History) -> None:
         _write_of_nobody,
         _write_before_it_was_asked_for,
         _wrong_answer,
+        _increment_that_was_lost,
+        _get_of_what_was_not_there,
         _condition_that_did_not_hold,
         _failure_without_a_reason,
         _stale_read,

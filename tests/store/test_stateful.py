@@ -18,7 +18,7 @@ from statemount.database.version import Schema
 from statemount.errors import NotFoundError, ScopeFullError
 from statemount.interfaces import Store
 from statemount.model import AssetScope, Entry, MappedTask, Run, Scope, TaskScope, Timestamp, Writer
-from statemount.operations import Clear, Operation, Outcome, Result, Set
+from statemount.operations import Clear, Operation, Outcome, Result, Set, Update
 from statemount.store.database import DatabaseStore
 from statemount.store.memory import MemoryStore
 from statemount.store.options import StoreOptions
@@ -86,7 +86,7 @@ class StoreMachine(RuleBasedStateMachine):
         now = self.clock.now
         if model is None:
             model = Model(now, now, OPTIONS)
-            if any(isinstance(operation, Set) for operation in operations):
+            if any(isinstance(operation, (Set, Update)) for operation in operations):
                 if isinstance(scope, TaskScope) and self.dropped_until is not None and now < self.dropped_until:
                     return NotFoundError
                 self.models[scope] = model

@@ -26,6 +26,7 @@ from statemount.errors import (
     NoRegistryError,
     NotFoundError,
     OverloadedError,
+    PreconditionFailedError,
     Problem,
     ScopeFullError,
     StateMountError,
@@ -38,6 +39,8 @@ from statemount.errors import (
 _KEY = re.compile(r"(Task|Asset) state (store )?key ")
 _LIMIT = re.compile(r"larger than (\d+) bytes")
 _INVALID_TOKEN = ("Invalid auth token", "Invalid JWT token")
+_CONDITION = ("precondition_failed", "the condition does not hold")
+_REVISION = re.compile(r'"(\d{1,19})"')
 _NO_REGISTRY = ("nothing can be registered with ", "no task instance can be registered with ")
 _SHOWN = 200  # characters of a body that nobody expected
 
@@ -64,6 +67,8 @@ def refusal_of(
         return InvalidTokenError(message) if message in _INVALID_TOKEN else ForbiddenError(message)
     if status == 409:
         return _conflict(reason, message)
+    if status == 412 and (reason or message).startswith(_CONDITION):
+        return _precondition_failed(headers)
     if status == 413:
         return _too_large(message)
     if status == 404 and detail not in (None, "Not Found"):
@@ -132,6 +137,11 @@ def _conflict(reason: str | None, message: str) -> ConflictError | NoRegistryErr
     if reason == "scope_full":
         return ScopeFullError(message)
     return NoRegistryError(message) if message.startswith(_NO_REGISTRY) else ConflictError(message)
+
+
+def _precondition_failed(headers: Mapping[str, str]) -> PreconditionFailedError:
+    revision = _REVISION.fullmatch(headers.get("etag", "").removeprefix("W/"))  # weak once a proxy compresses
+    return PreconditionFailedError(None if revision is None else int(revision[1]))
 
 
 def _too_large(message: str) -> TooLargeError:

@@ -3,25 +3,34 @@
 from __future__ import annotations
 
 from statemount.model import AssetScope, JsonValue, Writer
-from statemount.operations import Clear, Result
+from statemount.operations import Clear, Condition, Result
 from statemount.service.states import API, States
 
 
 class AssetStates(States[AssetScope]):
     """Reads and writes asset state. Its entries never expire."""
 
-    async def set(self, scope: AssetScope, key: str, value: JsonValue, *, writer: Writer = API) -> Result:
+    async def set(
+        self, scope: AssetScope, key: str, value: JsonValue, *, writer: Writer = API, condition: Condition | None = None
+    ) -> Result:
         """Create or overwrite one key.
 
         Raises:
+            PreconditionFailedError: The condition does not hold.
             InvalidInputError: The key or the value is refused.
             TooLargeError: The stored text is longer than the body limit.
             ScopeFullError: The scope would hold too much.
         """
-        operation = self._set(key, value, None, writer)
-        outcome = await self._store.apply(scope, [operation], writer=writer)
-        return outcome.results[0]
+        operation = self._set(key, value, None, writer, condition)
+        return await self._apply(scope, operation, writer)
 
-    async def clear(self, scope: AssetScope, *, writer: Writer = API) -> None:
-        """Remove every key of the asset."""
-        await self._store.apply(scope, [Clear()], writer=writer)
+    async def clear(self, scope: AssetScope, *, writer: Writer = API, condition: Condition | None = None) -> None:
+        """Remove every key of the asset.
+
+        Args:
+            condition: On the revision of the asset's state.
+
+        Raises:
+            PreconditionFailedError: The condition does not hold.
+        """
+        await self._apply(scope, Clear(condition), writer)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Generic, Literal, TypeVar
 
-from statemount.errors import KeyNotFoundError
+from statemount.errors import KeyNotFoundError, PreconditionFailedError
 from statemount.interfaces import Store
-from statemount.model import AssetScope, Entry, JsonValue, Page, TaskScope, Timestamp, Writer
-from statemount.operations import KEEP, Condition, Delete, Result, Set
+from statemount.model import AssetScope, Entry, JsonValue, MappedTask, Page, TaskScope, Timestamp, Writer
+from statemount.operations import KEEP, Clear, Condition, Delete, Operation, Result, Set
 from statemount.service.limits import ValueLimits
 from statemount.service.names import check_key
 
@@ -46,26 +47,49 @@ class States(Generic[_ScopeT]):
         """
         return await self._store.list(scope, limit=limit, offset=offset)
 
-    async def patch(self, scope: _ScopeT, key: str, value: JsonValue, *, writer: Writer = API) -> Result:
+    async def patch(
+        self, scope: _ScopeT, key: str, value: JsonValue, *, writer: Writer = API, condition: Condition | None = None
+    ) -> Result:
         """Overwrite the value of a key that exists; its expiry stays.
 
         Raises:
             KeyNotFoundError: There is no such key.
+            PreconditionFailedError: The condition does not hold.
             InvalidInputError: The key or the value is refused.
             TooLargeError: The stored text is longer than the body limit.
             ScopeFullError: The scope would hold too much.
         """
-        operation = self._set(key, value, KEEP, writer, _EXISTS)
-        outcome = await self._store.apply(scope, [operation], writer=writer)
-        if not outcome.applied:
-            raise KeyNotFoundError(key)
-        return outcome.results[0]
+        operation = self._set(key, value, KEEP, writer, _EXISTS if condition is None else _of_existing(condition))
+        try:
+            return await self._apply(scope, operation, writer)
+        except PreconditionFailedError as error:
+            if error.revision is None:
+                raise KeyNotFoundError(key) from error
+            raise
 
-    async def delete(self, scope: _ScopeT, key: str, *, writer: Writer = API) -> Result:
-        """Remove one key; a no-op if it is missing."""
+    async def delete(
+        self, scope: _ScopeT, key: str, *, writer: Writer = API, condition: Condition | None = None
+    ) -> Result:
+        """Remove one key; a no-op if it is missing.
+
+        Raises:
+            PreconditionFailedError: The condition does not hold.
+        """
         check_key(key)
-        outcome = await self._store.apply(scope, [Delete(key)], writer=writer)
-        return outcome.results[0]
+        return await self._apply(scope, Delete(key, condition), writer)
+
+    async def _apply(self, target: _ScopeT | MappedTask, operation: Operation, writer: Writer) -> Result:
+        """Do one operation.
+
+        Raises:
+            PreconditionFailedError: Its condition does not hold.
+        """
+        outcome = await self._store.apply(target, [operation], writer=writer)
+        result = outcome.results[0]
+        if result.status == "failed":
+            is_there = isinstance(operation, Clear) or result.revision
+            raise PreconditionFailedError(result.revision if is_there else None)
+        return result
 
     def _set(
         self,
@@ -78,3 +102,10 @@ class States(Generic[_ScopeT]):
         check_key(key)
         text = self._limits.text_of(value, is_public=writer.kind == "api")
         return Set(key, text, expires_at, condition)
+
+
+def _of_existing(condition: Condition) -> Condition:
+    """Return a condition that fails besides where there is no entry."""
+    if condition.exists is False:
+        return Condition(exists=True, revisions=frozenset())
+    return replace(condition, exists=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from statemount.interfaces import Clock, Store
 from statemount.model import JsonValue, MappedTask, TaskScope, Writer
-from statemount.operations import Clear, Result
+from statemount.operations import Clear, Condition, Result
 from statemount.service.expiry import DEFAULT, Expiry, Retention
 from statemount.service.limits import ValueLimits
 from statemount.service.states import API, States
@@ -26,6 +26,7 @@ class TaskStates(States[TaskScope]):
         *,
         expires_at: Expiry = DEFAULT,
         writer: Writer = API,
+        condition: Condition | None = None,
     ) -> Result:
         """Create or overwrite one key, its expiry included.
 
@@ -33,14 +34,24 @@ class TaskStates(States[TaskScope]):
             expires_at: A timestamp, None = never, or ``"default"`` = now plus the configured retention.
 
         Raises:
+            PreconditionFailedError: The condition does not hold.
             InvalidInputError: The key or the value is refused.
             TooLargeError: The stored text is longer than the body limit.
             ScopeFullError: The scope would hold too much.
         """
-        operation = self._set(key, value, self._retention.resolve(expires_at, self._clock()), writer)
-        outcome = await self._store.apply(scope, [operation], writer=writer)
-        return outcome.results[0]
+        operation = self._set(key, value, self._retention.resolve(expires_at, self._clock()), writer, condition)
+        return await self._apply(scope, operation, writer)
 
-    async def clear(self, target: TaskScope | MappedTask, *, writer: Writer = API) -> None:
-        """Remove every key of a task instance, or of every map index of a task."""
-        await self._store.apply(target, [Clear()], writer=writer)
+    async def clear(
+        self, target: TaskScope | MappedTask, *, writer: Writer = API, condition: Condition | None = None
+    ) -> None:
+        """Remove every key of a task instance, or of every map index of a task.
+
+        Args:
+            condition: On the revision of the task instance's state; there is none of all map indices together.
+
+        Raises:
+            PreconditionFailedError: The condition does not hold.
+            ValueError: There is a condition on all map indices.
+        """
+        await self._apply(target, Clear(condition), writer)

@@ -12,8 +12,30 @@ from typing import Protocol
 
 from statemount.errors import ScopeFullError
 from statemount.model import Change, Entry, Timestamp, Writer
-from statemount.operations import KEEP, Clear, Condition, Operation, Outcome, Result, Set
+from statemount.operations import (
+    KEEP,
+    Clear,
+    Condition,
+    Delete,
+    Get,
+    Increment,
+    Maximum,
+    Merge,
+    Minimum,
+    Operation,
+    Outcome,
+    Result,
+    Set,
+    Update,
+)
 from statemount.store.options import StoreOptions
+from statemount.store.updates import UpdateError, updated
+
+MAKES_ENTRY = (Set, Update)
+"""Operations that write to a key which may be absent."""
+
+READS_VALUE = (Update, Get)
+"""Operations that must know the value of their key."""
 
 
 class Row(Protocol):
@@ -38,7 +60,8 @@ class ScopeState:
         updated_at: Of the last change; never goes back.
         entries: How many rows there are, expired ones included.
         size: Bytes of stored text in them.
-        known: The rows of the keys that are written, expired ones included; None = there is no such row.
+        known: The rows of the keys that are named, expired ones included, as entries where an operation
+            :data:`READS_VALUE`; None = there is no such row.
         live: How many entries are not expired. Needed, and only then known, where a ``Clear`` is among the operations.
         keeps_values: Whether the log keeps values.
     """
@@ -102,13 +125,26 @@ def apply(
     results: list[Result] = []
     for operation in operations:
         if isinstance(operation, Clear):
+            if operation.condition is not None and not operation.condition.holds(work.revision):
+                results.append(Result("failed", work.revision))
+                return work.nothing(results)
             results.append(work.clear())
             continue
         row = work.live_row(operation.key)
         if operation.condition is not None and not _holds(operation.condition, row):
-            results.append(Result("failed", 0 if row is None else row.revision))
+            results.append(Result("failed", _revision(row)))
             return work.nothing(results)
-        results.append(work.set(operation, row) if isinstance(operation, Set) else work.delete(operation.key, row))
+        if isinstance(operation, Set):
+            results.append(work.set(operation, row))
+        elif isinstance(operation, Delete):
+            results.append(work.delete(operation.key, row))
+        elif isinstance(operation, Update):
+            results.append(work.update(operation, row))
+            if results[-1].status == "failed":
+                return work.nothing(results)
+        else:
+            entry = _entry(row) if isinstance(operation, Get) else None
+            results.append(Result("unchanged", _revision(row), entry=entry))
     return work.done(results)
 
 
@@ -118,9 +154,22 @@ def is_live(row: Row, now: Timestamp) -> bool:
 
 
 def _holds(condition: Condition, row: Row | None) -> bool:
-    if condition.exists is not None and condition.exists != (row is not None):
-        return False
-    return condition.revisions is None or (row is not None and row.revision in condition.revisions)
+    return condition.holds(None if row is None else row.revision)
+
+
+def _revision(row: Row | None) -> int:
+    return 0 if row is None else row.revision
+
+
+def _entry(row: Row | None) -> Entry | None:
+    """Return a row whose value must be known.
+
+    Raises:
+        TypeError: It was read without its value.
+    """
+    if row is None or isinstance(row, Entry):
+        return row
+    raise TypeError("a row was read without its value")
 
 
 class _Work:
@@ -138,6 +187,11 @@ class _Work:
         self._cleared = False
         self._written: dict[str, Entry | None] = {}
         self._changes: list[Change] = []
+
+    @property
+    def revision(self) -> int:
+        """The scope's, after the changes so far."""
+        return self._revision
 
     def _row(self, key: str) -> Row | None:
         if key in self._written:
@@ -165,13 +219,28 @@ class _Work:
             self._log(Change(self._revision + 1, "expire", key, self._now))
 
     def set(self, operation: Set, row: Row | None) -> Result:
-        key, value = operation.key, operation.value
+        kept = None if row is None else row.expires_at
+        expires_at = kept if operation.expires_at == KEEP else operation.expires_at
+        return Result("changed", self._put(operation.key, operation.value, expires_at, row).revision)
+
+    def update(self, operation: Merge | Increment | Maximum | Minimum, row: Row | None) -> Result:
+        entry = _entry(row)
+        try:
+            value = updated(operation, None if entry is None else entry.value)
+        except UpdateError as error:
+            return Result("failed", _revision(entry), str(error))
+        if value is None:
+            return Result("unchanged", _revision(entry), entry=entry)
+        kept = operation.expires_at_if_new if entry is None else entry.expires_at
+        expires_at = kept if operation.expires_at == KEEP else operation.expires_at
+        written = self._put(operation.key, value, expires_at, entry)
+        return Result("changed", written.revision, entry=written)
+
+    def _put(self, key: str, value: str, expires_at: Timestamp | None, row: Row | None) -> Entry:
         if row is None:
             self._expire(key)
         else:
             self._remove_row(key, row)
-        kept = None if row is None else row.expires_at
-        expires_at = kept if operation.expires_at == KEEP else operation.expires_at
         revision = self._revision + 1
         written = Entry(key, value, self._now, revision, expires_at, self._writer)
         self._written[key] = written
@@ -187,7 +256,7 @@ class _Work:
         self._log(
             Change(revision, "set", key, self._now, self._writer, len(value), value if keeps else None, expires_at)
         )
-        return Result("changed", revision)
+        return written
 
     def delete(self, key: str, row: Row | None) -> Result:
         if row is None:

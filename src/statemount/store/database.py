@@ -14,7 +14,7 @@ from statemount.database.statements import make_store_statements
 from statemount.interfaces import Clock, Store
 from statemount.model import AssetScope, Change, Entry, MappedTask, Page, Run, Scope, Writer
 from statemount.observer import SILENT, Observer
-from statemount.operations import Operation, Outcome, Set
+from statemount.operations import Merge, Operation, Outcome, Set
 from statemount.store.listing import GroupList, PageOf
 from statemount.store.options import StoreOptions
 from statemount.store.reading import Get, GroupRead
@@ -116,7 +116,8 @@ class DatabaseStore(Store):
             check_clears_task(operations)
             return await self._connections.detached(self._commit.clear_task(target, writer))
         scope = stored_scope(target)
-        size = sum(len(o.value) + _OPERATION_BYTES for o in operations if isinstance(o, Set))
+        texts = (o.value if isinstance(o, Set) else o.patch for o in operations if isinstance(o, (Set, Merge)))
+        size = sum(len(text) + _OPERATION_BYTES for text in texts)
         lane = self._writers[hash(scope) % len(self._writers)]
         return await lane.ask(Write(scope, operations, writer), size=size, count=len(operations))
 

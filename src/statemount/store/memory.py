@@ -10,8 +10,8 @@ from statemount.database.digests import asset_id
 from statemount.errors import ScopeFullError
 from statemount.interfaces import Clock, Store
 from statemount.model import AssetScope, Change, Entry, MappedTask, Page, Run, Scope, TaskScope, Timestamp, Writer
-from statemount.operations import Clear, Operation, Outcome, Result, Set
-from statemount.store.apply import ScopeState, apply, is_live
+from statemount.operations import Clear, Operation, Outcome, Result
+from statemount.store.apply import MAKES_ENTRY, ScopeState, apply, is_live
 from statemount.store.dropped import dropped
 from statemount.store.options import StoreOptions
 from statemount.store.scopes import check_clears_task, stored_scope
@@ -69,10 +69,10 @@ class MemoryStore(Store):
         if kept is not None:
             return self._write(kept, operations, writer)
         now = self._clock()
-        kept = _Scope(ScopeState(now, now, 0, 0, keeps_values=self._options.logs_values_of(target)))
-        if not any(isinstance(operation, Set) for operation in operations):
-            return Outcome(self._write(kept, operations, writer).results, 0)
+        if not any(isinstance(operation, MAKES_ENTRY) for operation in operations):
+            return self._write(_Scope(ScopeState(0, now, 0, 0)), operations, writer)
         self._refuse_dropped(target, now)
+        kept = _Scope(ScopeState(now, now, 0, 0, keeps_values=self._options.logs_values_of(target)))
         self._scopes[target] = kept
         return self._write(kept, operations, writer)
 

@@ -19,10 +19,11 @@ from statemount.database.statements.base import StoreStatements
 from statemount.errors import LockedError, NotFoundError, ScopeFullError, StateMountError, UnavailableError
 from statemount.interfaces import Clock
 from statemount.model import Change, Entry, MappedTask, Scope, Timestamp, Writer
-from statemount.operations import Clear, Delete, Operation, Outcome, Result, Set
-from statemount.store.apply import Applied, ScopeState, apply, is_live
+from statemount.operations import Clear, Delete, Operation, Outcome, Result
+from statemount.store.apply import MAKES_ENTRY, READS_VALUE, Applied, ScopeState, apply, is_live
 from statemount.store.dropped import dropped
 from statemount.store.options import StoreOptions
+from statemount.store.reading import entry_of
 from statemount.store.scope_ids import ScopeIds, create_scopes, find_scopes
 from statemount.store.writers import writer_text
 
@@ -126,7 +127,7 @@ class GroupCommit:
         for write in writes:
             scope_id = self._ids.get(write.scope)
             if scope_id is None:
-                sets = any(isinstance(operation, Set) for operation in write.operations)
+                sets = any(isinstance(operation, MAKES_ENTRY) for operation in write.operations)
                 wanted[write.scope] = wanted.get(write.scope, False) or sets
             else:
                 ids[write.scope] = scope_id
@@ -200,6 +201,7 @@ class GroupCommit:
         if not scope_ids:
             return states
         keys: dict[tuple[int, bytes], str] = {}
+        valued: set[tuple[int, bytes]] = set()
         cleared: set[int] = set()
         for write in writes:
             write_id = ids.get(write.scope)
@@ -209,9 +211,13 @@ class GroupCommit:
                 if isinstance(operation, Clear):
                     cleared.add(write_id)
                 else:
-                    keys[write_id, operation.key.encode()] = operation.key
+                    pair = write_id, operation.key.encode()
+                    keys[pair] = operation.key
+                    if isinstance(operation, READS_VALUE):
+                        valued.add(pair)
         keeps = {scope_id: self._options.logs_values_of(scope) for scope, scope_id in ids.items()}
-        rows, known = yield from self._statements.lock_and_read(scope_ids, list(keys), skips_locked=skips_locked)
+        pairs = [pair for pair in keys if pair not in valued] if valued else list(keys)
+        rows, known = yield from self._statements.lock_and_read(scope_ids, pairs, skips_locked=skips_locked)
         for scope_id, revision, updated_at, entries, size in rows:
             states[scope_id] = ScopeState(revision, updated_at, entries, size, keeps_values=keeps[scope_id])
         if len(states) < len(scope_ids) and not skips_locked:
@@ -219,6 +225,11 @@ class GroupCommit:
         for scope_id, key, revision, expires_at, size in known:
             if scope_id in states:
                 states[scope_id].known[keys[scope_id, bytes(key)]] = _Known(revision, expires_at, size)
+        wanted = [pair for pair in valued if pair[0] in states]
+        if wanted:
+            rows = yield self._statements.read_by_id(wanted)  # the locks are held, so that nobody changes them
+            for row in rows:
+                states[row[0]].known[keys[row[0], bytes(row[1])]] = entry_of(row[1:])
         yield from self._count_live({scope_id: states[scope_id] for scope_id in sorted(cleared & set(states))}, now)
         return states
 
@@ -262,8 +273,8 @@ def _nothing_there(operations: Sequence[Operation]) -> Outcome:
     """Return what comes of operations on a scope that does not exist, and that set nothing."""
     results: list[Result] = []
     for operation in operations:
-        condition = None if isinstance(operation, Clear) else operation.condition
-        if condition is not None and (condition.exists or condition.revisions is not None):
+        is_there = 0 if isinstance(operation, Clear) else None
+        if operation.condition is not None and not operation.condition.holds(is_there):
             results.append(Result("failed", 0))
             break
         results.append(Result("unchanged", 0))

@@ -6,12 +6,26 @@ from datetime import datetime
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, Field, JsonValue
+from pydantic.json_schema import SkipJsonSchema
 
 from statemount.model import WriterKind
 
 Value = Annotated[
     JsonValue,
     Field(description="The value; null only where the stored text is no JSON, which others must have written."),
+]
+
+
+def _without_default(schema: dict[str, Any]) -> None:
+    del schema["default"]
+
+
+Revision = Annotated[
+    int | SkipJsonSchema[None],
+    Field(
+        description="Of its last change; in lists alone, and only if include=revision asks for it.",
+        json_schema_extra=_without_default,
+    ),
 ]
 Total = Annotated[int, Field(ge=0, description="How many entries there are in all.")]
 
@@ -29,6 +43,7 @@ class TaskStateStoreResponse(BaseModel):
     value: Value
     updated_at: datetime
     expires_at: Annotated[datetime | None, Field(description="From when on it is gone; null = never.")]
+    revision: Revision = None
 
 
 class TaskStateStoreCollectionResponse(BaseModel):
@@ -61,6 +76,7 @@ class AssetStateResponse(BaseModel):
     key: str
     value: Value
     updated_at: datetime
+    revision: Revision = None
 
 
 class AssetStateStoreResponse(AssetStateResponse):

@@ -12,7 +12,7 @@ from typing import get_args
 from pydantic_core import from_json
 
 from statemount.model import Entry, Page, Scope, Timestamp, Writer, WriterKind, to_datetime
-from statemount.web.responses import JSON, Response
+from statemount.web.responses import JSON, Header, Response, etag
 
 logger: logging.Logger = logging.getLogger("statemount.web")
 
@@ -21,7 +21,7 @@ _SECOND = 1_000_000
 
 def value_response(scope: Scope, entry: Entry) -> Response:
     """Return the answer with an entry's value alone."""
-    return Response(200, (JSON,), f'{{"value": {value_text(scope, entry)}}}'.encode())
+    return Response(200, (JSON, etag(entry.revision)), f'{{"value": {value_text(scope, entry)}}}'.encode())
 
 
 def task_entry(scope: Scope, entry: Entry) -> str:
@@ -40,19 +40,33 @@ def asset_entry_with_writer(scope: Scope, entry: Entry) -> str:
     return f'{_head(scope, entry)},"last_updated_by":{_writer_text(entry.writer)}}}'
 
 
-def entry_response(text: str) -> Response:
-    """Return the answer with one entry."""
-    return Response(200, (JSON,), text.encode())
+def entry_response(text: str, entry: Entry) -> Response:
+    """Return the answer with one entry.
+
+    Args:
+        text: The entry as JSON.
+    """
+    return Response(200, (JSON, etag(entry.revision)), text.encode())
 
 
-def page_response(name: str, texts: Iterable[str], page: Page) -> Response:
+def page_response(name: str, texts: Iterable[str], page: Page, *, has_revisions: bool = False) -> Response:
     """Return the answer with a list.
 
     Args:
         name: Of the list.
         texts: Its entries.
+        has_revisions: Whether the entries say theirs, and the answer that of the scope.
     """
-    return Response(200, (JSON,), f'{{"{name}":[{",".join(texts)}],"total_entries":{page.total}}}'.encode())
+    headers: tuple[Header, ...] = (JSON,)
+    if has_revisions:
+        headers = (JSON, etag(page.revision))
+        texts = map(_with_revision, texts, page.entries)
+    return Response(200, headers, f'{{"{name}":[{",".join(texts)}],"total_entries":{page.total}}}'.encode())
+
+
+def _with_revision(text: str, entry: Entry) -> str:
+    revision = entry.revision if type(entry.revision) is int else 0  # else somebody else wrote it
+    return f'{text[:-1]},"revision":{revision}}}'
 
 
 def _head(scope: Scope, entry: Entry) -> str:

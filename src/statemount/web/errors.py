@@ -20,6 +20,7 @@ from statemount.errors import (
     NoRegistryError,
     NotFoundError,
     OverloadedError,
+    PreconditionFailedError,
     Problem,
     ScopeFullError,
     StateMountError,
@@ -31,7 +32,7 @@ from statemount.errors import (
 from statemount.web import problems as kinds
 from statemount.web.problems import ProblemType
 from statemount.web.requests import Request
-from statemount.web.responses import PROBLEM_JSON, Header, Response, json_response
+from statemount.web.responses import PROBLEM_JSON, Header, Response, etag, json_response
 
 logger: logging.Logger = logging.getLogger("statemount.web")
 
@@ -64,6 +65,17 @@ class MethodNotAllowedError(StateMountError):
 
 class UnreadableBodyError(StateMountError):
     """The body cannot be decoded at all."""
+
+
+class MalformedConditionError(StateMountError):
+    """A header with a condition does not follow the grammar of RFC 9110.
+
+    Args:
+        name: Of the header.
+    """
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f'{name} must be * or a list of entity tags such as "17"')
 
 
 class MissingKeyError(KeyNotFoundError):
@@ -176,6 +188,13 @@ def _not_found(kind: ProblemType) -> Callable[[Any, Wording], Description]:
     return describe
 
 
+def _precondition_failed(error: PreconditionFailedError, wording: Wording) -> Description:
+    headers = () if error.revision is None else (etag(error.revision),)
+    if wording.has_reasons:
+        return _reasoned(kinds.PRECONDITION_FAILED, "precondition_failed", str(error), headers)
+    return _plain(kinds.PRECONDITION_FAILED, str(error), headers)
+
+
 def _invalid_input(error: InvalidInputError, wording: Wording) -> Description:
     found = [_render(problem) for problem in error.problems[:MAX_PROBLEMS]]
     message = "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in found)
@@ -197,6 +216,8 @@ _DESCRIPTIONS: dict[type, Callable[[Any, Wording], Description]] = {
     InvalidTokenError: _invalid_token,
     ForbiddenError: lambda error, _: _plain(kinds.FORBIDDEN, error.message),
     UnreadableBodyError: lambda error, _: _plain(kinds.UNREADABLE_BODY, "There was an error parsing the body"),
+    MalformedConditionError: lambda error, _: _plain(kinds.MALFORMED_CONDITION, str(error)),
+    PreconditionFailedError: _precondition_failed,
     InvalidInputError: _invalid_input,
     TooLargeError: lambda error, _: _plain(kinds.TOO_LARGE, f"Content larger than {error.limit} bytes"),
     NotFoundError: _not_found(kinds.NOT_FOUND),

@@ -21,8 +21,11 @@ from statemount.web.worker_tasks import AllMapIndicesQuery, TaskInstanceKeyPath,
 API_VERSION = (b"airflow-api-version", b"2026-06-30")
 """On every answer, whatever version a request names."""
 
-_FOUND = Answer(200, "The value.", StateValue)
+_FOUND = Answer(200, "The value.", StateValue, has_etag=True)
+_KNOWN = Answer(304, "The client has it already.", has_etag=True)
+_WRITTEN = Answer(204, "Done.", has_etag=True)
 _DONE = Answer(204, "Done.")
+_FAILED = Answer(412, "The condition does not hold; the ETag is the current one.", ReasonedResponse, has_etag=True)
 _GONE = Answer(404, "There is no such task instance, asset or key.", NotFoundResponse)
 _FULL = Answer(409, "The task instance or asset would have too many keys, or too much in them.", ReasonedResponse)
 
@@ -87,7 +90,7 @@ def _of_tasks(prefix: str, tasks: WorkerTaskEndpoints, *, has_all_map_indices: b
         "Get a key of the own task instance",
         tag,
         tasks.get,
-        (_FOUND, _GONE),
+        (_FOUND, _KNOWN, _GONE, _FAILED),
         TaskInstanceKeyPath,
     )
     yield ApiOperation(
@@ -97,7 +100,7 @@ def _of_tasks(prefix: str, tasks: WorkerTaskEndpoints, *, has_all_map_indices: b
         "Set a key of the own task instance",
         tag,
         tasks.put,
-        (_DONE, _GONE, _FULL),
+        (_WRITTEN, _GONE, _FULL, _FAILED),
         TaskInstanceKeyPath,
         body=TaskBody,
         description="Creates or overwrites the key, its expiry included.",
@@ -109,7 +112,7 @@ def _of_tasks(prefix: str, tasks: WorkerTaskEndpoints, *, has_all_map_indices: b
         "Delete a key of the own task instance",
         tag,
         tasks.delete,
-        (_DONE, _GONE),
+        (_DONE, _GONE, _FAILED),
         TaskInstanceKeyPath,
         description="A no-op if the key is missing.",
     )
@@ -120,7 +123,7 @@ def _of_tasks(prefix: str, tasks: WorkerTaskEndpoints, *, has_all_map_indices: b
         "Delete every key of the own task instance",
         tag,
         tasks.clear_widely if has_all_map_indices else tasks.clear,
-        (_DONE, _GONE),
+        (_DONE, _GONE, _FAILED),
         TaskInstancePath,
         AllMapIndicesQuery if has_all_map_indices else NoParameters,
     )
@@ -129,7 +132,9 @@ def _of_tasks(prefix: str, tasks: WorkerTaskEndpoints, *, has_all_map_indices: b
 def _of_assets(one: str, whole: str, assets: WorkerAssetEndpoints, *, suffix: str = "") -> Iterator[ApiOperation]:
     name, tag = f"{assets.words.operation}{suffix}", assets.words.tag
     of_key, of_asset = assets.addressing.of_key, assets.addressing.of_asset
-    yield ApiOperation("GET", one, f"get_{name}", "Get a key of an asset", tag, assets.get, (_FOUND, _GONE), *of_key)
+    yield ApiOperation(
+        "GET", one, f"get_{name}", "Get a key of an asset", tag, assets.get, (_FOUND, _KNOWN, _GONE, _FAILED), *of_key
+    )
     yield ApiOperation(
         "PUT",
         one,
@@ -137,7 +142,7 @@ def _of_assets(one: str, whole: str, assets: WorkerAssetEndpoints, *, suffix: st
         "Set a key of an asset",
         tag,
         assets.put,
-        (_DONE, _GONE, _FULL),
+        (_WRITTEN, _GONE, _FULL, _FAILED),
         *of_key,
         body=ValueBody,
         description="Creates or overwrites the key.",
@@ -149,10 +154,17 @@ def _of_assets(one: str, whole: str, assets: WorkerAssetEndpoints, *, suffix: st
         "Delete a key of an asset",
         tag,
         assets.delete,
-        (_DONE, _GONE),
+        (_DONE, _GONE, _FAILED),
         *of_key,
         description="A no-op if the key is missing.",
     )
     yield ApiOperation(
-        "DELETE", whole, f"clear_{name}", "Delete every key of an asset", tag, assets.clear, (_DONE, _GONE), *of_asset
+        "DELETE",
+        whole,
+        f"clear_{name}",
+        "Delete every key of an asset",
+        tag,
+        assets.clear,
+        (_DONE, _GONE, _FAILED),
+        *of_asset,
     )

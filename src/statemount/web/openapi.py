@@ -40,6 +40,25 @@ _BEARER_SCHEME: Json = {
 _CHALLENGE: Json = {
     "WWW-Authenticate": {"description": "What is wanted: Bearer.", "schema": {"type": "string"}},
 }
+_ETAG: Json = {
+    "ETag": {"description": "The revision, as a strong entity tag.", "schema": {"type": "string"}},
+}
+_CONDITIONS: tuple[Json, ...] = (
+    {
+        "name": "If-Match",
+        "in": "header",
+        "required": False,
+        "description": "Go ahead at one of these revisions only; *: if there is one. Weak tags never match.",
+        "schema": {"type": "string"},
+    },
+    {
+        "name": "If-None-Match",
+        "in": "header",
+        "required": False,
+        "description": "Go ahead at none of these revisions; *: if there is none.",
+        "schema": {"type": "string"},
+    },
+)
 _RETRY: Json = {
     "Retry-After": {"description": "Seconds after which to try again.", "schema": {"type": "integer", "minimum": 0}},
 }
@@ -59,7 +78,13 @@ class _Refusal:
     headers: Json | None = None
 
 
-_UNREADABLE = _Refusal("UnreadableBody", Answer(400, "The body cannot be decoded.", HTTPExceptionResponse))
+_UNREADABLE = _Refusal(
+    "UnreadableBody",
+    Answer(400, "The body cannot be decoded, or a condition is no list of entity tags.", HTTPExceptionResponse),
+)
+_MALFORMED = _Refusal(
+    "MalformedCondition", Answer(400, "A condition is no list of entity tags.", HTTPExceptionResponse)
+)
 _UNAUTHORIZED = _Refusal(
     "Unauthorized", Answer(401, "No usable credentials were shown.", HTTPExceptionResponse), _CHALLENGE
 )
@@ -82,7 +107,7 @@ _UNAVAILABLE = _Refusal(
     ),
     _RETRY,
 )
-_REFUSALS = (_UNREADABLE, _UNAUTHORIZED, _FORBIDDEN, _TOO_LARGE, _INVALID, _UNAVAILABLE)
+_REFUSALS = (_UNREADABLE, _MALFORMED, _UNAUTHORIZED, _FORBIDDEN, _TOO_LARGE, _INVALID, _UNAVAILABLE)
 
 
 class _Schemas(GenerateJsonSchema):
@@ -169,6 +194,8 @@ class _Writer:
         for parameter in parameters:
             if parameter["in"] == "path" and parameter["name"] in kinds:
                 parameter["description"] = kinds[parameter["name"]]
+        if any(answer.status == 412 for answer in operation.answers):
+            parameters += _CONDITIONS
         if parameters:
             described["parameters"] = parameters
         if operation.body is not None:
@@ -197,7 +224,8 @@ class _Writer:
             if refusal.answer.status not in own:
                 yield str(refusal.answer.status), {"$ref": f"#/components/responses/{refusal.name}"}
         for answer in operation.answers:
-            yield str(answer.status), self.answer(answer, _RETRY if answer.status == 503 else None)
+            headers = _ETAG if answer.has_etag else _RETRY if answer.status == 503 else None
+            yield str(answer.status), self.answer(answer, headers)
 
 
 def _refusals(operation: ApiOperation) -> Iterator[_Refusal]:
@@ -205,6 +233,8 @@ def _refusals(operation: ApiOperation) -> Iterator[_Refusal]:
         yield from (_UNAUTHORIZED, _FORBIDDEN, _UNAVAILABLE)
     if operation.body is not None:
         yield from (_UNREADABLE, _TOO_LARGE)
+    elif any(answer.status == 412 for answer in operation.answers):
+        yield _MALFORMED
     if operation.body is not None or {operation.path_parameters, operation.query} != {NoParameters}:
         yield _INVALID
 

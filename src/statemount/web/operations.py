@@ -25,11 +25,13 @@ class Answer:
 
     Args:
         model: Of the body: a pydantic model, or None if it is empty (``type(None)``: it is ``null``).
+        has_etag: Whether it carries a revision.
     """
 
     status: int
     description: str
     model: type[Any] | None = None
+    has_etag: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +48,8 @@ class ApiOperation:
         path_parameters: Of the path.
         query: Of the query.
         body: Of the request, as ``application/json``; None = it takes none.
-        answers: Besides those that every operation can have; the successful one first.
+        answers: Besides those that every operation can have; the successful one first. With 412 among them, the
+            request may have conditions.
         permission: What the caller's identity must have; None = the operation knows more than a name.
         needs_authentication: Whether anybody is asked who they are.
     """

@@ -84,6 +84,15 @@ class PageQuery(Parameters):
     offset: Annotated[int, Field(ge=0, le=MAX_INTEGER, description="How many to pass over."), _PLAIN] = 0
 
 
+class StatePageQuery(PageQuery):
+    """Which part of a list of entries is wanted, and what of them."""
+
+    include: Annotated[
+        Literal["revision"] | None,
+        Field(description="revision: each entry's, and that of the whole state as ETag."),
+    ] = None
+
+
 ParametersT = TypeVar("ParametersT", bound=Parameters)
 
 Place = Literal["path", "query"]

@@ -9,21 +9,25 @@ from statemount.observer import Observer
 from statemount.service import StateService
 from statemount.web.answers import HTTPExceptionResponse, ReasonedResponse
 from statemount.web.bodies import PublicTaskBody, ValueBody
-from statemount.web.contracts import CONTRACTS, ContractVersion
+from statemount.web.contracts import CONTRACTS, ContractVersion, Words
 from statemount.web.directory import DirectoryEndpoints
 from statemount.web.directory_operations import directory_operations
 from statemount.web.documentation import Documentation
 from statemount.web.errors import PUBLIC_WORDING
 from statemount.web.operations import Answer, ApiOperation
-from statemount.web.parameters import MapIndexQuery, PageQuery
+from statemount.web.parameters import MapIndexQuery, StatePageQuery
 from statemount.web.public_assets import AssetKeyPath, AssetPath, PublicAssetEndpoints
 from statemount.web.public_tasks import ClearQuery, PublicTaskEndpoints, TaskKeyPath, TaskPageQuery, TaskPath
 from statemount.web.route_set import Access, RouteSetApp
 
 _DONE = Answer(204, "Done.")
-_CHANGED = Answer(200, "Done.", type(None))
+_WRITTEN = Answer(204, "Done.", has_etag=True)
+_CHANGED = Answer(200, "Done.", type(None), has_etag=True)
+_KNOWN = Answer(304, "The client has it already.", has_etag=True)
+_FAILED = Answer(412, "The condition does not hold; the ETag is the current one.", HTTPExceptionResponse, has_etag=True)
 _NO_KEY = Answer(404, "There is no such key.", HTTPExceptionResponse)
 _NO_TASK_INSTANCE = Answer(404, "There is no such task instance.", HTTPExceptionResponse)
+_NO_TASK_KEY = Answer(404, "There is no such task instance, or no such key of it.", HTTPExceptionResponse)
 _NO_ASSET = Answer(404, "There is no such asset, or no such key of it.", HTTPExceptionResponse)
 _FULL = Answer(409, "The task instance or asset would have too many keys, or too much in them.", ReasonedResponse)
 
@@ -68,6 +72,14 @@ def public_app(
     )
 
 
+def _list(words: Words) -> Answer:
+    return Answer(200, "The entries, by key in byte order.", words.page_model, has_etag=True)
+
+
+def _entry(words: Words) -> Answer:
+    return Answer(200, "The entry.", words.entry_model, has_etag=True)
+
+
 def _of_tasks(whole: str, tasks: PublicTaskEndpoints) -> Iterator[ApiOperation]:
     words = tasks.words
     name, tag = words.operation, words.tag
@@ -79,7 +91,7 @@ def _of_tasks(whole: str, tasks: PublicTaskEndpoints) -> Iterator[ApiOperation]:
         "List a task instance's keys",
         tag,
         tasks.get_page,
-        (Answer(200, "The entries, by key in byte order.", words.page_model),),
+        (_list(words), _FAILED),
         TaskPath,
         TaskPageQuery,
         permission="state:read",
@@ -92,7 +104,7 @@ def _of_tasks(whole: str, tasks: PublicTaskEndpoints) -> Iterator[ApiOperation]:
         "Get a key of a task instance",
         tag,
         tasks.get,
-        (Answer(200, "The entry.", words.entry_model), _NO_KEY),
+        (_entry(words), _KNOWN, _NO_KEY, _FAILED),
         TaskKeyPath,
         MapIndexQuery,
         permission="state:read",
@@ -104,7 +116,7 @@ def _of_tasks(whole: str, tasks: PublicTaskEndpoints) -> Iterator[ApiOperation]:
         "Set a key of a task instance",
         tag,
         tasks.put,
-        (_DONE, _NO_TASK_INSTANCE, _FULL),
+        (_WRITTEN, _NO_TASK_INSTANCE, _FULL, _FAILED),
         TaskKeyPath,
         MapIndexQuery,
         PublicTaskBody,
@@ -118,7 +130,7 @@ def _of_tasks(whole: str, tasks: PublicTaskEndpoints) -> Iterator[ApiOperation]:
         "Change the value of a key of a task instance",
         tag,
         tasks.patch,
-        (_CHANGED, Answer(404, "There is no such task instance, or no such key of it.", HTTPExceptionResponse), _FULL),
+        (_CHANGED, _NO_TASK_KEY, _FULL, _FAILED),
         TaskKeyPath,
         MapIndexQuery,
         ValueBody,
@@ -132,7 +144,7 @@ def _of_tasks(whole: str, tasks: PublicTaskEndpoints) -> Iterator[ApiOperation]:
         "Delete a key of a task instance",
         tag,
         tasks.delete,
-        (_DONE, _NO_TASK_INSTANCE),
+        (_DONE, _NO_TASK_INSTANCE, _FAILED),
         TaskKeyPath,
         MapIndexQuery,
         permission="state:delete",
@@ -145,7 +157,7 @@ def _of_tasks(whole: str, tasks: PublicTaskEndpoints) -> Iterator[ApiOperation]:
         "Delete every key of a task instance",
         tag,
         tasks.clear,
-        (_DONE, _NO_TASK_INSTANCE),
+        (_DONE, _NO_TASK_INSTANCE, _FAILED),
         TaskPath,
         ClearQuery,
         permission="state:delete",
@@ -163,9 +175,9 @@ def _of_assets(whole: str, assets: PublicAssetEndpoints) -> Iterator[ApiOperatio
         "List an asset's keys",
         tag,
         assets.get_page,
-        (Answer(200, "The entries, by key in byte order.", words.page_model), _NO_ASSET),
+        (_list(words), _KNOWN, _NO_ASSET, _FAILED),
         AssetPath,
-        PageQuery,
+        StatePageQuery,
         permission="state:read",
     )
     yield ApiOperation(
@@ -175,7 +187,7 @@ def _of_assets(whole: str, assets: PublicAssetEndpoints) -> Iterator[ApiOperatio
         "Get a key of an asset",
         tag,
         assets.get,
-        (Answer(200, "The entry.", words.entry_model), _NO_ASSET),
+        (_entry(words), _KNOWN, _NO_ASSET, _FAILED),
         AssetKeyPath,
         permission="state:read",
     )
@@ -186,7 +198,7 @@ def _of_assets(whole: str, assets: PublicAssetEndpoints) -> Iterator[ApiOperatio
         "Set a key of an asset",
         tag,
         assets.put,
-        (_DONE, _NO_ASSET, _FULL),
+        (_WRITTEN, _NO_ASSET, _FULL, _FAILED),
         AssetKeyPath,
         body=ValueBody,
         permission="state:write",
@@ -199,7 +211,7 @@ def _of_assets(whole: str, assets: PublicAssetEndpoints) -> Iterator[ApiOperatio
         "Change the value of a key of an asset",
         tag,
         assets.patch,
-        (_CHANGED, _NO_ASSET, _FULL),
+        (_CHANGED, _NO_ASSET, _FULL, _FAILED),
         AssetKeyPath,
         body=ValueBody,
         permission="state:write",
@@ -212,7 +224,7 @@ def _of_assets(whole: str, assets: PublicAssetEndpoints) -> Iterator[ApiOperatio
         "Delete a key of an asset",
         tag,
         assets.delete,
-        (_DONE, _NO_ASSET),
+        (_DONE, _NO_ASSET, _FAILED),
         AssetKeyPath,
         permission="state:delete",
         description="A no-op if the key is missing.",
@@ -224,7 +236,7 @@ def _of_assets(whole: str, assets: PublicAssetEndpoints) -> Iterator[ApiOperatio
         "Delete every key of an asset",
         tag,
         assets.clear,
-        (_DONE, _NO_ASSET),
+        (_DONE, _NO_ASSET, _FAILED),
         AssetPath,
         permission="state:delete",
     )

@@ -9,13 +9,14 @@ from statemount.model import Asset
 from statemount.service import StateService
 from statemount.service.public import asset_scope
 from statemount.web.bodies import VALUE_BODY, read_content
+from statemount.web.conditions import condition_of, unchanged
 from statemount.web.contracts import Words
 from statemount.web.entries import asset_entry, asset_entry_with_writer, entry_response, page_response
 from statemount.web.errors import MissingKeyError
-from statemount.web.parameters import Integer, Key, PageQuery, Parameters, checked, integer_of, read_parameters
+from statemount.web.parameters import Integer, Key, Parameters, StatePageQuery, checked, integer_of, read_parameters
 from statemount.web.public_tasks import writer_of
 from statemount.web.requests import Request
-from statemount.web.responses import NO_CONTENT, NULL, Response
+from statemount.web.responses import NO_CONTENT, Response, changed, written
 
 
 class AssetPath(Parameters):
@@ -45,11 +46,16 @@ class PublicAssetEndpoints:
     async def get_page(self, request: Request) -> Response:
         """Return a part of the entries."""
         path, asset, problems = await self._read(request, AssetPath, "state:read")
-        query, others = read_parameters(PageQuery, request.query(), "query")
+        query, others = read_parameters(StatePageQuery, request.query(), "query")
         path, query = checked(path, [*problems, *others]), checked(query, others)
         scope = asset_scope(asset, path.asset_id)
         page = await self._service.assets.list(scope, limit=query.limit, offset=query.offset)
-        return page_response(self.words.entries, [self._entry(scope, entry) for entry in page.entries], page)
+        has_revisions = query.include == "revision"
+        known = unchanged(request, page.revision) if has_revisions else None
+        if known is not None:
+            return known
+        texts = [self._entry(scope, entry) for entry in page.entries]
+        return page_response(self.words.entries, texts, page, has_revisions=has_revisions)
 
     async def get(self, request: Request) -> Response:
         """Return one entry."""
@@ -60,7 +66,7 @@ class PublicAssetEndpoints:
             entry = await self._service.assets.get(scope, path.key)
         except KeyNotFoundError as error:
             raise MissingKeyError(self.words.key, path.key) from error
-        return entry_response(self._entry(scope, entry))
+        return unchanged(request, entry.revision) or entry_response(self._entry(scope, entry), entry)
 
     async def put(self, request: Request) -> Response:
         """Set a key."""
@@ -70,8 +76,9 @@ class PublicAssetEndpoints:
             VALUE_BODY.refuse(content, problems, self._service.limits)
         scope = asset_scope(asset, path.asset_id)
         value, _ = VALUE_BODY.read(content, limits=self._service.limits)
-        await self._service.assets.set(scope, path.key, value, writer=writer_of(request))
-        return NO_CONTENT
+        condition = condition_of(request)
+        result = await self._service.assets.set(scope, path.key, value, writer=writer_of(request), condition=condition)
+        return written(result.revision)
 
     async def patch(self, request: Request) -> Response:
         """Set the value of a key that exists."""
@@ -81,25 +88,30 @@ class PublicAssetEndpoints:
             VALUE_BODY.refuse(content, problems, self._service.limits)
         scope = asset_scope(asset, path.asset_id)
         value, _ = VALUE_BODY.read(content, limits=self._service.limits)
+        condition = condition_of(request)
         try:
-            await self._service.assets.patch(scope, path.key, value, writer=writer_of(request))
+            result = await self._service.assets.patch(
+                scope, path.key, value, writer=writer_of(request), condition=condition
+            )
         except KeyNotFoundError as error:
             raise MissingKeyError(self.words.key, path.key) from error
-        return NULL
+        return changed(result.revision)
 
     async def delete(self, request: Request) -> Response:
         """Remove a key."""
         path, asset, problems = await self._read(request, AssetKeyPath, "state:delete")
         path = checked(path, problems)
         scope = asset_scope(asset, path.asset_id)
-        await self._service.assets.delete(scope, path.key, writer=writer_of(request))
+        condition = condition_of(request)
+        await self._service.assets.delete(scope, path.key, writer=writer_of(request), condition=condition)
         return NO_CONTENT
 
     async def clear(self, request: Request) -> Response:
         """Remove every key."""
         path, asset, problems = await self._read(request, AssetPath, "state:delete")
         path = checked(path, problems)
-        await self._service.assets.clear(asset_scope(asset, path.asset_id), writer=writer_of(request))
+        scope = asset_scope(asset, path.asset_id)
+        await self._service.assets.clear(scope, writer=writer_of(request), condition=condition_of(request))
         return NO_CONTENT
 
     async def _read(

@@ -10,6 +10,7 @@ from statemount.errors import KeyNotFoundError, Problem
 from statemount.model import MappedTask, TaskScope, Writer
 from statemount.service import StateService
 from statemount.web.bodies import PUBLIC_TASK_BODY, VALUE_BODY, read_content
+from statemount.web.conditions import condition_of, condition_on_one_scope, refuse_other_revision, unchanged
 from statemount.web.contracts import Words
 from statemount.web.entries import entry_response, page_response, task_entry
 from statemount.web.errors import MissingKeyError
@@ -17,14 +18,14 @@ from statemount.web.parameters import (
     Id,
     Key,
     MapIndexQuery,
-    PageQuery,
     Parameters,
     ParametersT,
+    StatePageQuery,
     checked,
     read_parameters,
 )
 from statemount.web.requests import Request
-from statemount.web.responses import NO_CONTENT, NULL, Response
+from statemount.web.responses import NO_CONTENT, Response, changed, written
 
 
 class TaskPath(Parameters):
@@ -41,7 +42,7 @@ class TaskKeyPath(TaskPath):
     key: Key
 
 
-class TaskPageQuery(PageQuery, MapIndexQuery):
+class TaskPageQuery(StatePageQuery, MapIndexQuery):
     """Which part of a task instance's list is wanted."""
 
 
@@ -70,7 +71,11 @@ class PublicTaskEndpoints:
         path, query = self._read(request, TaskPath, TaskPageQuery)
         scope = _scope(path, query)
         page = await self._service.tasks.list(scope, limit=query.limit, offset=query.offset)
-        return page_response(self.words.entries, [task_entry(scope, entry) for entry in page.entries], page)
+        has_revisions = query.include == "revision"
+        if has_revisions:
+            refuse_other_revision(request, page.revision)
+        texts = [task_entry(scope, entry) for entry in page.entries]
+        return page_response(self.words.entries, texts, page, has_revisions=has_revisions)
 
     async def get(self, request: Request) -> Response:
         """Return one entry. Nobody asks whether the task instance exists."""
@@ -81,7 +86,7 @@ class PublicTaskEndpoints:
             entry = await self._service.tasks.get(scope, path.key)
         except KeyNotFoundError as error:
             raise MissingKeyError(self.words.key, path.key) from error
-        return entry_response(task_entry(scope, entry))
+        return unchanged(request, entry.revision) or entry_response(task_entry(scope, entry), entry)
 
     async def put(self, request: Request) -> Response:
         """Set a key, its expiry included."""
@@ -93,8 +98,11 @@ class PublicTaskEndpoints:
         scope = _scope(path, query)
         await self._service.public.require_task_instance(request.identity, scope)
         value, expires_at = PUBLIC_TASK_BODY.read(content, limits=self._service.limits)
-        await self._service.tasks.set(scope, path.key, value, expires_at=expires_at, writer=writer_of(request))
-        return NO_CONTENT
+        condition = condition_of(request)
+        result = await self._service.tasks.set(
+            scope, path.key, value, expires_at=expires_at, writer=writer_of(request), condition=condition
+        )
+        return written(result.revision)
 
     async def patch(self, request: Request) -> Response:
         """Set the value of a key that exists; its expiry stays."""
@@ -106,11 +114,14 @@ class PublicTaskEndpoints:
         scope = _scope(path, query)
         await self._service.public.require_task_instance(request.identity, scope)
         value, _ = VALUE_BODY.read(content, limits=self._service.limits)
+        condition = condition_of(request)
         try:
-            await self._service.tasks.patch(scope, path.key, value, writer=writer_of(request))
+            result = await self._service.tasks.patch(
+                scope, path.key, value, writer=writer_of(request), condition=condition
+            )
         except KeyNotFoundError as error:
             raise MissingKeyError(self.words.key, path.key) from error
-        return NULL
+        return changed(result.revision)
 
     async def delete(self, request: Request) -> Response:
         """Remove a key."""
@@ -118,7 +129,8 @@ class PublicTaskEndpoints:
         path, query = self._read(request, TaskKeyPath, MapIndexQuery)
         scope = _scope(path, query)
         await self._service.public.require_task_instance(request.identity, scope)
-        await self._service.tasks.delete(scope, path.key, writer=writer_of(request))
+        condition = condition_of(request)
+        await self._service.tasks.delete(scope, path.key, writer=writer_of(request), condition=condition)
         return NO_CONTENT
 
     async def clear(self, request: Request) -> Response:
@@ -128,7 +140,8 @@ class PublicTaskEndpoints:
         scope = _scope(path, query)
         target = MappedTask(scope.dag_id, scope.run_id, scope.task_id) if query.all_map_indices else scope
         await self._service.public.require_task_instance(request.identity, target)
-        await self._service.tasks.clear(target, writer=writer_of(request))
+        condition = condition_on_one_scope(request, all_map_indices=query.all_map_indices)
+        await self._service.tasks.clear(target, writer=writer_of(request), condition=condition)
         return NO_CONTENT
 
     def _check(self, request: Request, permission: str) -> None:

@@ -29,6 +29,7 @@ class Request:
         receive: For the body.
 
     Attributes:
+        if_match: ``If-Match``, repeated ones as one list; ``if_none_match`` likewise.
         identity: Who is asking; set before an endpoint is called that needs one.
         named: What the body addresses, for the audit log: its fields, by name.
         parameters: The path's parameters by name, decoded.
@@ -42,6 +43,8 @@ class Request:
         "content_type",
         "correlation_id",
         "identity",
+        "if_match",
+        "if_none_match",
         "method",
         "named",
         "parameters",
@@ -62,6 +65,8 @@ class Request:
         self.content_length: bytes | None = None
         self.content_type: bytes | None = None
         self.correlation_id: bytes | None = None
+        self.if_match: bytes | None = None
+        self.if_none_match: bytes | None = None
         for name, value in asgi_scope["headers"]:
             if name == b"content-type":
                 if self.content_type is None:
@@ -72,6 +77,10 @@ class Request:
                 self.content_length = value
             elif name == b"correlation-id":
                 self.correlation_id = value if _is_echoed(value) else None
+            elif name == b"if-match":
+                self.if_match = value if self.if_match is None else self.if_match + b"," + value
+            elif name == b"if-none-match":
+                self.if_none_match = value if self.if_none_match is None else self.if_none_match + b"," + value
 
     def query(self) -> dict[str, str]:
         """Return the query's parameters by name; of a repeated one the last.

@@ -18,7 +18,7 @@ class Response:
     """One answer.
 
     Args:
-        headers: Without ``content-length``, which is added unless the answer has no content at all.
+        headers: Without ``content-length``, which is added unless the answer never has content (204, 304).
     """
 
     __slots__ = ("body", "headers", "status")
@@ -27,7 +27,7 @@ class Response:
         self.status: int = status
         self.body: bytes = body
         self.headers: list[Header] = [*headers]
-        if status != 204:
+        if status not in {204, 304}:
             self.headers.append((b"content-length", b"%d" % len(body)))
 
     async def send(self, send: Send, extra_headers: Iterable[Header] = (), *, has_body: bool = True) -> None:
@@ -43,10 +43,22 @@ class Response:
 
 
 NO_CONTENT = Response(204)
-"""What a write is answered with."""
+"""What a removal is answered with."""
 
-NULL = Response(200, (JSON,), b"null")
-"""What a write is answered with where Airflow's answer has a body."""
+
+def etag(revision: int) -> Header:
+    """Return the strong entity tag of a revision; that of a row that somebody else wrote may be no number."""
+    return b"etag", b'"%d"' % (revision if type(revision) is int else 0)
+
+
+def written(revision: int) -> Response:
+    """Return what the write of an entry is answered with."""
+    return Response(204, (etag(revision),))
+
+
+def changed(revision: int) -> Response:
+    """Return what the write of an entry is answered with where Airflow's answer has a body."""
+    return Response(200, (JSON, etag(revision)), b"null")
 
 
 def json_response(status: int, content: Any, headers: Iterable[Header] = (), content_type: Header = JSON) -> Response:

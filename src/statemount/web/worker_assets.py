@@ -10,12 +10,13 @@ from statemount.interfaces import Action
 from statemount.model import AssetScope
 from statemount.service import StateService
 from statemount.web.bodies import VALUE_BODY, read_content
+from statemount.web.conditions import condition_of, unchanged
 from statemount.web.contracts import Words
 from statemount.web.entries import value_response
 from statemount.web.errors import MissingKeyError
 from statemount.web.parameters import AssetText, Key, NoParameters, Parameters, Place, read_parameters
 from statemount.web.requests import Request
-from statemount.web.responses import NO_CONTENT, Response
+from statemount.web.responses import NO_CONTENT, Response, written
 
 
 class AssetNamePath(Parameters):
@@ -121,7 +122,7 @@ class WorkerAssetEndpoints:
             entry = await self._service.assets.get(scope, address.key)
         except KeyNotFoundError as error:
             raise MissingKeyError(self.words.key, address.key) from error
-        return value_response(scope, entry)
+        return unchanged(request, entry.revision) or value_response(scope, entry)
 
     async def put(self, request: Request) -> Response:
         """Set a key."""
@@ -134,22 +135,23 @@ class WorkerAssetEndpoints:
         except (NotFoundError, ForbiddenError):
             VALUE_BODY.check(value)
             raise
-        await self._service.assets.set(scope, address.key, value, writer=writer)
-        return NO_CONTENT
+        condition = condition_of(request)
+        result = await self._service.assets.set(scope, address.key, value, writer=writer, condition=condition)
+        return written(result.revision)
 
     async def delete(self, request: Request) -> Response:
         """Remove a key."""
         address = self._address(request)
         scope = await self._scope(request, address, "delete")
         writer = await self._service.workers.writer(request.identity)
-        await self._service.assets.delete(scope, address.key, writer=writer)
+        await self._service.assets.delete(scope, address.key, writer=writer, condition=condition_of(request))
         return NO_CONTENT
 
     async def clear(self, request: Request) -> Response:
         """Remove every key of an asset."""
         scope = await self._scope(request, self._address(request, has_key=False), "delete")
         writer = await self._service.workers.writer(request.identity)
-        await self._service.assets.clear(scope, writer=writer)
+        await self._service.assets.clear(scope, writer=writer, condition=condition_of(request))
         return NO_CONTENT
 
     def _address(self, request: Request, *, has_key: bool = True) -> _Address:

@@ -12,12 +12,13 @@ from statemount.interfaces import Action
 from statemount.model import MappedTask, TaskScope, Writer
 from statemount.service import StateService
 from statemount.web.bodies import TASK_BODY, read_content
+from statemount.web.conditions import condition_of, condition_on_one_scope, unchanged
 from statemount.web.contracts import Words
 from statemount.web.entries import value_response
 from statemount.web.errors import MissingKeyError
 from statemount.web.parameters import Key, Parameters, checked, read_parameters, uuid_of
 from statemount.web.requests import Request
-from statemount.web.responses import NO_CONTENT, Response
+from statemount.web.responses import NO_CONTENT, Response, written
 
 
 class TaskInstancePath(Parameters):
@@ -57,7 +58,7 @@ class WorkerTaskEndpoints:
             entry = await self._service.tasks.get(scope, path.key)
         except KeyNotFoundError as error:
             raise MissingKeyError(self.words.key, path.key) from error
-        return value_response(scope, entry)
+        return unchanged(request, entry.revision) or value_response(scope, entry)
 
     async def put(self, request: Request) -> Response:
         """Set a key."""
@@ -71,21 +72,25 @@ class WorkerTaskEndpoints:
             TASK_BODY.check(value)
             raise
         writer = Writer.of_task(scope)
-        await self._service.tasks.set(scope, path.key, value, expires_at=expires_at, writer=writer)
-        return NO_CONTENT
+        condition = condition_of(request)
+        result = await self._service.tasks.set(
+            scope, path.key, value, expires_at=expires_at, writer=writer, condition=condition
+        )
+        return written(result.revision)
 
     async def delete(self, request: Request) -> Response:
         """Remove a key."""
         path = checked(*self._read(request, TaskInstanceKeyPath, "delete"))
         scope = await self._scope(request, path)
-        await self._service.tasks.delete(scope, path.key, writer=Writer.of_task(scope))
+        condition = condition_of(request)
+        await self._service.tasks.delete(scope, path.key, writer=Writer.of_task(scope), condition=condition)
         return NO_CONTENT
 
     async def clear(self, request: Request) -> Response:
         """Remove every key of a task instance."""
         path = checked(*self._read(request, TaskInstancePath, "delete"))
         scope = await self._scope(request, path)
-        await self._service.tasks.clear(scope, writer=Writer.of_task(scope))
+        await self._service.tasks.clear(scope, writer=Writer.of_task(scope), condition=condition_of(request))
         return NO_CONTENT
 
     async def clear_widely(self, request: Request) -> Response:
@@ -95,7 +100,8 @@ class WorkerTaskEndpoints:
         path, query = checked(path, [*problems, *others]), checked(query, others)
         scope = await self._scope(request, path)
         target = MappedTask(scope.dag_id, scope.run_id, scope.task_id) if query.all_map_indices else scope
-        await self._service.tasks.clear(target, writer=Writer.of_task(scope))
+        condition = condition_on_one_scope(request, all_map_indices=query.all_map_indices)
+        await self._service.tasks.clear(target, writer=Writer.of_task(scope), condition=condition)
         return NO_CONTENT
 
     def _read(self, request: Request, model: type[_PathT], action: Action) -> tuple[_PathT | None, list[Problem]]:

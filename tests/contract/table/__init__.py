@@ -6,6 +6,7 @@ from tests.contract.rows import Row, expand
 from tests.contract.table import (
     assets,
     bodies,
+    conditions,
     directory,
     expiry,
     headers,
@@ -22,7 +23,7 @@ from tests.contract.table import (
     values,
 )
 
-_WORKERS = (keys, values, bodies, tokens, assets, routing, headers, expiry)
+_WORKERS = (keys, values, bodies, tokens, assets, routing, headers, expiry, conditions)
 _PUBLIC = (
     public_tasks,
     public_assets,
