@@ -23,7 +23,7 @@ from tests.databases import requested_urls
 pytestmark = pytest.mark.anyio
 
 SLEEP = {
-    "sqlite": "WITH RECURSIVE c (x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c WHERE x < {}e6) SELECT max(x) FROM c",
+    "sqlite": "WITH RECURSIVE c (x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c WHERE x < {}*5e6) SELECT max(x) FROM c",
     "postgresql": "SELECT pg_sleep({})",
     "mysql": "SELECT SLEEP({})",
 }

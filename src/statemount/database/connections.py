@@ -120,6 +120,7 @@ class _Pool:
                 held = self._idle.pop()
                 if not self._driver.is_closed(held.raw_connection):
                     return held
+                self._driver.abort(held.raw_connection)
                 await self._discard(held)
             return await self._open()
         except BaseException:

@@ -30,3 +30,8 @@ def server(request: pytest.FixtureRequest) -> str:
 def tools() -> Path:
     """Return the folder of the commands that this virtual environment has."""
     return Path(sys.executable).parent
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let schemathesis come last: it may remove what the others need."""
+    items.sort(key=lambda item: "schemathesis" in item.path.name)

@@ -8,14 +8,39 @@ from collections.abc import Sequence
 from statemount.database.query import Query, Row, Script
 from statemount.database.rows import NewScope, WriteSet
 from statemount.database.schema import TableNames
+from statemount.database.statements.styles import Style
 from statemount.model import Timestamp
 
 
 class StoreStatements(ABC):
-    """The store's statements. A method's docstring names the columns of the rows that come back."""
+    """The store's statements. A method's docstring names the columns of the rows that come back.
 
-    def __init__(self, tables: TableNames) -> None:
-        self.tables = tables
+    Those that are the same in every dialect but for the marks of their parameters stand here.
+
+    Args:
+        style: How parameters are marked.
+        key: The name of the column, quoted where it has to be.
+    """
+
+    _put_tombstone: str
+
+    def __init__(self, tables: TableNames, style: Style, *, key: str = "key") -> None:
+        self.tables = t = tables
+        self._size_of = style(f"SELECT entries FROM {t.scope} WHERE digest = ?")
+        self._changes = style(
+            f"SELECT c.revision, c.kind, c.{key}, c.changed_at, c.writer, c.size, c.value, c.expires_at"
+            f" FROM {t.scope} s JOIN {t.change} c ON c.scope_id = s.id"
+            " WHERE s.digest = ? AND c.revision > ? ORDER BY c.revision LIMIT ?"
+        )
+        self._find_task = style(f"SELECT digest, id FROM {t.scope} WHERE task_digest = ?")
+        self._find_run = style(f"SELECT digest, id FROM {t.scope} WHERE run_digest = ?")
+        expired = f"SELECT scope_id, {key} FROM {t.entry} WHERE"
+        self._expired = style(f"{expired} expires_at <= ? ORDER BY expires_at LIMIT ?")
+        self._expired_in = style(f"{expired} scope_id = ? AND expires_at <= ? LIMIT ?")
+        self._count_expired = style(f"SELECT count(*) FROM {t.entry} WHERE expires_at <= ?")
+        self._old_tombstones = style(f"SELECT 1 FROM {t.dropped_run} WHERE expires_at <= ? LIMIT 1")
+        self._forget_tombstones = style(f"DELETE FROM {t.dropped_run} WHERE expires_at <= ?")
+        self._ping = f"SELECT 1 FROM {t.scope} LIMIT 1"
 
     @abstractmethod
     def read_by_id(self, pairs: Sequence[tuple[int, bytes]]) -> Query:
@@ -33,21 +58,21 @@ class StoreStatements(ABC):
         exist.
         """
 
-    @abstractmethod
     def size_of(self, digest: bytes) -> Query:
         """Rows: how many entries a scope has, expired ones included; none where the scope does not exist."""
+        return Query(self._size_of, (digest,))
 
-    @abstractmethod
     def changes(self, digest: bytes, after: int, limit: int) -> Query:
         """Rows: revision, kind, key, changed_at, writer, size, value, expires_at; oldest first."""
+        return Query(self._changes, (digest, after, limit))
 
     @abstractmethod
     def find_scopes(self, digests: Sequence[bytes], now: Timestamp) -> Query:
         """Rows: digest, id, of those that exist and whose run has no tombstone."""
 
-    @abstractmethod
     def find_task(self, task_digest: bytes) -> Query:
         """Rows: digest, id, of every scope of one task."""
+        return Query(self._find_task, (task_digest,))
 
     @abstractmethod
     def create_scopes(self, scopes: Sequence[NewScope], now: Timestamp) -> Query:
@@ -85,38 +110,39 @@ class StoreStatements(ABC):
     def write(self, rows: WriteSet) -> Script[None]:
         """Yield what writes the rows, whose scopes are locked. Rows: none."""
 
-    @abstractmethod
     def expired(self, now: Timestamp, limit: int) -> Query:
         """Rows: scope id, key, of entries whose time is over, oldest first."""
+        return Query(self._expired, (now, limit))
 
-    @abstractmethod
     def expired_in(self, scope_id: int, now: Timestamp, limit: int) -> Query:
         """As :meth:`expired`, of one scope."""
+        return Query(self._expired_in, (scope_id, now, limit))
 
-    @abstractmethod
     def count_expired(self, now: Timestamp) -> Query:
         """Rows: one, how many entries there are whose time is over."""
+        return Query(self._count_expired, (now,))
 
-    @abstractmethod
     def old_tombstones(self, now: Timestamp) -> Query:
         """Rows: one, if there are tombstones that are over."""
+        return Query(self._old_tombstones, (now,))
 
-    @abstractmethod
     def forget_tombstones(self, now: Timestamp) -> Query:
         """Remove tombstones that are over. Rows: none."""
+        return Query(self._forget_tombstones, (now,))
 
-    @abstractmethod
     def put_tombstone(self, run_digest: bytes, until: Timestamp, now: Timestamp) -> Script[None]:
         """Refuse new scopes of a run until a time, and forget tombstones that are over. Rows: none."""
+        yield self.forget_tombstones(now)
+        yield Query(self._put_tombstone, (run_digest, until))
 
-    @abstractmethod
     def find_run(self, run_digest: bytes) -> Query:
         """Rows: digest, id, of every scope of a run."""
+        return Query(self._find_run, (run_digest,))
 
     @abstractmethod
     def drop_scopes(self, ids: Sequence[int]) -> Script[None]:
         """Remove scopes, locked before, with their entries and log. Rows: none."""
 
-    @abstractmethod
     def ping(self) -> Query:
         """Touch the schema. Rows: any."""
+        return Query(self._ping)

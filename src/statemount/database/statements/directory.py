@@ -4,27 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import lru_cache
-from itertools import count
 
 from statemount.database.query import Query
 from statemount.database.schema import TableNames
+from statemount.database.statements.styles import Style, numbered, percent, qmark
 
-
-def _numbered(sql: str) -> str:
-    numbers = count(1)
-    return "".join(f"${next(numbers)}" if part == "?" else part for part in _parts(sql))
-
-
-def _parts(sql: str) -> Sequence[str]:
-    first, *others = sql.split("?")
-    return [first, *(piece for other in others for piece in ("?", other))]
-
-
-_STYLES: dict[str, Callable[[str], str]] = {
-    "sqlite": lambda sql: sql,
-    "postgresql": _numbered,
-    "mysql": lambda sql: sql.replace("?", "%s"),
-}
+_STYLES: dict[str, Style] = {"sqlite": qmark, "postgresql": numbered, "mysql": percent}
 
 # Rows that are read to be removed are locked; SQLite has one writer at a time.
 _LOCKS = {"sqlite": "", "postgresql": " FOR UPDATE", "mysql": " FOR UPDATE"}
@@ -36,7 +21,7 @@ _RETIRED = "deactivated_at = 0"
 _NOT_RETIRED = "(deactivated_at IS NULL OR deactivated_at > 0)"
 
 
-def _listed(style: Callable[[str], str], head: str) -> Callable[[int], str]:
+def _listed(style: Style, head: str) -> Callable[[int], str]:
     """Return a statement that ends with a list, made once for each length of the list."""
 
     @lru_cache(maxsize=64)

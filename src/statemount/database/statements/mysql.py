@@ -13,6 +13,7 @@ from statemount.database.query import Query, Script
 from statemount.database.rows import NewScope, WriteSet
 from statemount.database.schema import TableNames
 from statemount.database.statements.base import StoreStatements
+from statemount.database.statements.styles import percent
 from statemount.model import Timestamp
 
 _SIZES = 512  # more than the sizes of a group, so that a statement is made once for each size
@@ -47,7 +48,7 @@ class MySQLStatements(StoreStatements):
     """Statements for ``asyncmy``."""
 
     def __init__(self, tables: TableNames) -> None:
-        super().__init__(tables)
+        super().__init__(tables, percent, key="`key`")
         t = tables
         self._read_by_id = _rows(
             "SELECT e.scope_id, e.`key`, e.value, e.updated_at, e.revision, e.expires_at, e.writer FROM (",
@@ -68,19 +69,11 @@ class MySQLStatements(StoreStatements):
             f" (SELECT id FROM {t.scope} WHERE digest = %s) AND {live} ORDER BY `key` LIMIT %s OFFSET %s) e"
             " ON e.scope_id = s.id WHERE s.digest = %s ORDER BY e.`key`"
         )
-        self._size_of = f"SELECT entries FROM {t.scope} WHERE digest = %s"
-        self._changes = (
-            "SELECT c.revision, c.kind, c.`key`, c.changed_at, c.writer, c.size, c.value, c.expires_at"
-            f" FROM {t.scope} s JOIN {t.change} c ON c.scope_id = s.id"
-            " WHERE s.digest = %s AND c.revision > %s ORDER BY c.revision LIMIT %s"
-        )
         self._find_scopes = _items(
             f"SELECT s.digest, s.id FROM {t.scope} s WHERE NOT EXISTS (SELECT 1 FROM {t.dropped_run} d"
             " WHERE d.run_digest = s.run_digest AND d.expires_at > %s) AND s.digest IN",
             "",
         )
-        self._find_task = f"SELECT digest, id FROM {t.scope} WHERE task_digest = %s"
-        self._find_run = f"SELECT digest, id FROM {t.scope} WHERE run_digest = %s"
         self._create_scopes = _rows(
             f"INSERT INTO {t.scope} (kind, dag_id, run_id, task_id, map_index, asset_id, digest, run_digest,"
             " task_digest, revision, updated_at, entries, size) SELECT n.*, 0, 0 FROM (",
@@ -122,11 +115,6 @@ class MySQLStatements(StoreStatements):
             f") n STRAIGHT_JOIN {t.scope} s ON s.id = n.n_id SET s.revision = n.n_revision,"
             " s.updated_at = n.n_updated_at, s.entries = n.n_entries, s.size = n.n_size",
         )
-        self._expired = f"SELECT scope_id, `key` FROM {t.entry} WHERE expires_at <= %s ORDER BY expires_at LIMIT %s"
-        self._expired_in = f"SELECT scope_id, `key` FROM {t.entry} WHERE scope_id = %s AND expires_at <= %s LIMIT %s"
-        self._count_expired = f"SELECT count(*) FROM {t.entry} WHERE expires_at <= %s"
-        self._old_tombstones = f"SELECT 1 FROM {t.dropped_run} WHERE expires_at <= %s LIMIT 1"
-        self._forget_tombstones = f"DELETE FROM {t.dropped_run} WHERE expires_at <= %s"
         self._put_tombstone = (
             f"INSERT INTO {t.dropped_run} (run_digest, expires_at) VALUES (%s, %s)"
             " ON DUPLICATE KEY UPDATE expires_at = VALUES(expires_at)"
@@ -136,7 +124,6 @@ class MySQLStatements(StoreStatements):
             _items(f"DELETE FROM {t.entry} WHERE scope_id IN", ""),
             _items(f"DELETE FROM {t.scope} WHERE id IN", ""),
         ]
-        self._ping = f"SELECT 1 FROM {t.scope} LIMIT 1"
 
     def read_by_id(self, pairs: Sequence[tuple[int, bytes]]) -> Query:
         return Query(self._read_by_id(len(pairs)), _flat(pairs))
@@ -147,20 +134,8 @@ class MySQLStatements(StoreStatements):
     def list_page(self, digest: bytes, now: Timestamp, limit: int, offset: int) -> Query:
         return Query(self._list_page, (now, digest, now, limit, offset, digest))
 
-    def size_of(self, digest: bytes) -> Query:
-        return Query(self._size_of, (digest,))
-
-    def changes(self, digest: bytes, after: int, limit: int) -> Query:
-        return Query(self._changes, (digest, after, limit))
-
     def find_scopes(self, digests: Sequence[bytes], now: Timestamp) -> Query:
         return Query(self._find_scopes(len(digests)), (now, *digests))
-
-    def find_task(self, task_digest: bytes) -> Query:
-        return Query(self._find_task, (task_digest,))
-
-    def find_run(self, run_digest: bytes) -> Query:
-        return Query(self._find_run, (run_digest,))
 
     def create_scopes(self, scopes: Sequence[NewScope], now: Timestamp) -> Query:
         return Query(self._create_scopes(len(scopes)), (*_flat(scopes), now))
@@ -189,31 +164,9 @@ class MySQLStatements(StoreStatements):
         if rows.scopes:
             yield Query(self._update_scopes(len(rows.scopes)), _flat(rows.scopes))
 
-    def expired(self, now: Timestamp, limit: int) -> Query:
-        return Query(self._expired, (now, limit))
-
-    def expired_in(self, scope_id: int, now: Timestamp, limit: int) -> Query:
-        return Query(self._expired_in, (scope_id, now, limit))
-
-    def count_expired(self, now: Timestamp) -> Query:
-        return Query(self._count_expired, (now,))
-
-    def old_tombstones(self, now: Timestamp) -> Query:
-        return Query(self._old_tombstones, (now,))
-
-    def forget_tombstones(self, now: Timestamp) -> Query:
-        return Query(self._forget_tombstones, (now,))
-
-    def put_tombstone(self, run_digest: bytes, until: Timestamp, now: Timestamp) -> Script[None]:
-        yield self.forget_tombstones(now)
-        yield Query(self._put_tombstone, (run_digest, until))
-
     def drop_scopes(self, ids: Sequence[int]) -> Script[None]:
         for make in self._drop:
             yield Query(make(len(ids)), ids)
-
-    def ping(self) -> Query:
-        return Query(self._ping)
 
 
 def _flat(rows: Sequence[Sequence[object]]) -> list[object]:

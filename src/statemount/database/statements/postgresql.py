@@ -8,6 +8,7 @@ from statemount.database.query import Query, Script
 from statemount.database.rows import NewScope, WriteSet
 from statemount.database.schema import TableNames
 from statemount.database.statements.base import StoreStatements
+from statemount.database.statements.styles import numbered
 from statemount.model import Timestamp
 
 
@@ -15,7 +16,7 @@ class PostgreSQLStatements(StoreStatements):
     """Each statement takes arrays, so that its text is the same for one row and for many."""
 
     def __init__(self, tables: TableNames) -> None:
-        super().__init__(tables)
+        super().__init__(tables, numbered)
         t = tables
         self._read_by_id = (
             "SELECT e.scope_id, e.key, e.value, e.updated_at, e.revision, e.expires_at, e.writer"
@@ -35,18 +36,10 @@ class PostgreSQLStatements(StoreStatements):
             " AND (p.expires_at IS NULL OR p.expires_at > $2) ORDER BY p.key LIMIT $3 OFFSET $4) e ON true"
             " WHERE s.digest = $1 ORDER BY e.key"
         )
-        self._size_of = f"SELECT entries FROM {t.scope} WHERE digest = $1"
-        self._changes = (
-            "SELECT c.revision, c.kind, c.key, c.changed_at, c.writer, c.size, c.value, c.expires_at"
-            f" FROM {t.scope} s JOIN {t.change} c ON c.scope_id = s.id"
-            " WHERE s.digest = $1 AND c.revision > $2 ORDER BY c.revision LIMIT $3"
-        )
         self._find_scopes = (
             f"SELECT s.digest, s.id FROM {t.scope} s WHERE s.digest = ANY ($1::bytea[]) AND NOT EXISTS"
             f" (SELECT 1 FROM {t.dropped_run} d WHERE d.run_digest = s.run_digest AND d.expires_at > $2)"
         )
-        self._find_task = f"SELECT digest, id FROM {t.scope} WHERE task_digest = $1"
-        self._find_run = f"SELECT digest, id FROM {t.scope} WHERE run_digest = $1"
         self._create_scopes = (
             f"INSERT INTO {t.scope} (kind, dag_id, run_id, task_id, map_index, asset_id, digest, run_digest,"
             " task_digest, revision, updated_at, entries, size)"
@@ -91,11 +84,6 @@ class PostgreSQLStatements(StoreStatements):
             " size = n.size FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[])"
             " AS n (id, revision, updated_at, entries, size) WHERE s.id = n.id"
         )
-        self._expired = f"SELECT scope_id, key FROM {t.entry} WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2"
-        self._expired_in = f"SELECT scope_id, key FROM {t.entry} WHERE scope_id = $1 AND expires_at <= $2 LIMIT $3"
-        self._count_expired = f"SELECT count(*) FROM {t.entry} WHERE expires_at <= $1"
-        self._old_tombstones = f"SELECT 1 FROM {t.dropped_run} WHERE expires_at <= $1 LIMIT 1"
-        self._forget_tombstones = f"DELETE FROM {t.dropped_run} WHERE expires_at <= $1"
         self._put_tombstone = (
             f"INSERT INTO {t.dropped_run} (run_digest, expires_at) VALUES ($1, $2)"
             " ON CONFLICT (run_digest) DO UPDATE SET expires_at = excluded.expires_at"
@@ -105,7 +93,6 @@ class PostgreSQLStatements(StoreStatements):
             f"DELETE FROM {t.entry} WHERE scope_id = ANY ($1::bigint[])",
             f"DELETE FROM {t.scope} WHERE id = ANY ($1::bigint[])",
         ]
-        self._ping = f"SELECT 1 FROM {t.scope} LIMIT 1"
 
     def read_by_id(self, pairs: Sequence[tuple[int, bytes]]) -> Query:
         return Query(self._read_by_id, _columns(pairs))
@@ -116,20 +103,8 @@ class PostgreSQLStatements(StoreStatements):
     def list_page(self, digest: bytes, now: Timestamp, limit: int, offset: int) -> Query:
         return Query(self._list_page, (digest, now, limit, offset))
 
-    def size_of(self, digest: bytes) -> Query:
-        return Query(self._size_of, (digest,))
-
-    def changes(self, digest: bytes, after: int, limit: int) -> Query:
-        return Query(self._changes, (digest, after, limit))
-
     def find_scopes(self, digests: Sequence[bytes], now: Timestamp) -> Query:
         return Query(self._find_scopes, (digests, now))
-
-    def find_task(self, task_digest: bytes) -> Query:
-        return Query(self._find_task, (task_digest,))
-
-    def find_run(self, run_digest: bytes) -> Query:
-        return Query(self._find_run, (run_digest,))
 
     def create_scopes(self, scopes: Sequence[NewScope], now: Timestamp) -> Query:
         return Query(self._create_scopes, (*_columns(scopes), now))
@@ -158,31 +133,9 @@ class PostgreSQLStatements(StoreStatements):
         if rows.scopes:
             yield Query(self._update_scopes, _columns(rows.scopes))
 
-    def expired(self, now: Timestamp, limit: int) -> Query:
-        return Query(self._expired, (now, limit))
-
-    def expired_in(self, scope_id: int, now: Timestamp, limit: int) -> Query:
-        return Query(self._expired_in, (scope_id, now, limit))
-
-    def count_expired(self, now: Timestamp) -> Query:
-        return Query(self._count_expired, (now,))
-
-    def old_tombstones(self, now: Timestamp) -> Query:
-        return Query(self._old_tombstones, (now,))
-
-    def forget_tombstones(self, now: Timestamp) -> Query:
-        return Query(self._forget_tombstones, (now,))
-
-    def put_tombstone(self, run_digest: bytes, until: Timestamp, now: Timestamp) -> Script[None]:
-        yield self.forget_tombstones(now)
-        yield Query(self._put_tombstone, (run_digest, until))
-
     def drop_scopes(self, ids: Sequence[int]) -> Script[None]:
         for sql in self._drop:
             yield Query(sql, (ids,))
-
-    def ping(self) -> Query:
-        return Query(self._ping)
 
 
 def _columns(rows: Sequence[tuple[object, ...]]) -> list[tuple[object, ...]]:

@@ -10,6 +10,7 @@ from statemount.database.rows import ChangeRow, EntryRow, NewScope, WriteSet
 from statemount.database.schema import TableNames
 from statemount.database.statements.base import StoreStatements
 from statemount.database.statements.packed import FIELD, ROW, filled, number, pieces, rows_of, sized
+from statemount.database.statements.styles import qmark
 from statemount.model import Timestamp
 
 
@@ -17,7 +18,7 @@ class SQLiteStatements(StoreStatements):
     """What many requests need at once is few statements of few rows; the rest is small ones, run one by one."""
 
     def __init__(self, tables: TableNames) -> None:
-        super().__init__(tables)
+        super().__init__(tables, qmark)
         t = tables
         self._read_by_id = (
             "SELECT scope_id, key, value, updated_at, revision, expires_at, writer"
@@ -52,18 +53,10 @@ class SQLiteStatements(StoreStatements):
             f" || '{FIELD}' || coalesce(writer, '') || '{FIELD}' || typeof(value) || '{FIELD}' || value, '{ROW}')"
             f" FROM ({page})), '') FROM s"
         )
-        self._size_of = f"SELECT entries FROM {t.scope} WHERE digest = ?"
-        self._changes = (
-            "SELECT c.revision, c.kind, c.key, c.changed_at, c.writer, c.size, c.value, c.expires_at"
-            f" FROM {t.scope} s JOIN {t.change} c ON c.scope_id = s.id"
-            " WHERE s.digest = ? AND c.revision > ? ORDER BY c.revision LIMIT ?"
-        )
         self._find_scope = (
             f"SELECT s.digest, s.id FROM {t.scope} s WHERE s.digest = ? AND NOT EXISTS"
             f" (SELECT 1 FROM {t.dropped_run} d WHERE d.run_digest = s.run_digest AND d.expires_at > ?)"
         )
-        self._find_task = f"SELECT digest, id FROM {t.scope} WHERE task_digest = ?"
-        self._find_run = f"SELECT digest, id FROM {t.scope} WHERE run_digest = ?"
         self._create_scope = (
             f"INSERT INTO {t.scope} (kind, dag_id, run_id, task_id, map_index, asset_id, digest, run_digest,"
             " task_digest, revision, updated_at, entries, size)"
@@ -115,11 +108,6 @@ class SQLiteStatements(StoreStatements):
             f") UPDATE {t.scope} SET revision = n.revision, updated_at = n.updated_at, entries = n.entries,"
             f" size = n.size FROM n WHERE {t.scope}.id = n.id",
         )
-        self._expired = f"SELECT scope_id, key FROM {t.entry} WHERE expires_at <= ? ORDER BY expires_at LIMIT ?"
-        self._expired_in = f"SELECT scope_id, key FROM {t.entry} WHERE scope_id = ? AND expires_at <= ? LIMIT ?"
-        self._count_expired = f"SELECT count(*) FROM {t.entry} WHERE expires_at <= ?"
-        self._old_tombstones = f"SELECT 1 FROM {t.dropped_run} WHERE expires_at <= ? LIMIT 1"
-        self._forget_tombstones = f"DELETE FROM {t.dropped_run} WHERE expires_at <= ?"
         self._put_tombstone = (
             f"INSERT INTO {t.dropped_run} (run_digest, expires_at) VALUES (?, ?)"
             " ON CONFLICT (run_digest) DO UPDATE SET expires_at = excluded.expires_at"
@@ -129,7 +117,6 @@ class SQLiteStatements(StoreStatements):
             f"DELETE FROM {t.entry} WHERE scope_id = ?",
             f"DELETE FROM {t.scope} WHERE id = ?",
         ]
-        self._ping = f"SELECT 1 FROM {t.scope} LIMIT 1"
 
     def read_by_id(self, pairs: Sequence[tuple[int, bytes]]) -> Query:
         if len(pairs) == 1:
@@ -144,20 +131,8 @@ class SQLiteStatements(StoreStatements):
         args = (digest, now, limit, offset)
         return Query(self._list_packed, args, "packed", _page, Query(self._list_page, args))
 
-    def size_of(self, digest: bytes) -> Query:
-        return Query(self._size_of, (digest,))
-
-    def changes(self, digest: bytes, after: int, limit: int) -> Query:
-        return Query(self._changes, (digest, after, limit))
-
     def find_scopes(self, digests: Sequence[bytes], now: Timestamp) -> Query:
         return Query(self._find_scope, [(digest, now) for digest in digests], "each")
-
-    def find_task(self, task_digest: bytes) -> Query:
-        return Query(self._find_task, (task_digest,))
-
-    def find_run(self, run_digest: bytes) -> Query:
-        return Query(self._find_run, (run_digest,))
 
     def create_scopes(self, scopes: Sequence[NewScope], now: Timestamp) -> Query:
         return Query(self._create_scope, [(*scope, now) for scope in scopes], "many")
@@ -198,31 +173,9 @@ class SQLiteStatements(StoreStatements):
         for scopes in pieces(rows.scopes):
             yield Query(*filled(self._update_scopes, scopes))
 
-    def expired(self, now: Timestamp, limit: int) -> Query:
-        return Query(self._expired, (now, limit))
-
-    def expired_in(self, scope_id: int, now: Timestamp, limit: int) -> Query:
-        return Query(self._expired_in, (scope_id, now, limit))
-
-    def count_expired(self, now: Timestamp) -> Query:
-        return Query(self._count_expired, (now,))
-
-    def old_tombstones(self, now: Timestamp) -> Query:
-        return Query(self._old_tombstones, (now,))
-
-    def forget_tombstones(self, now: Timestamp) -> Query:
-        return Query(self._forget_tombstones, (now,))
-
-    def put_tombstone(self, run_digest: bytes, until: Timestamp, now: Timestamp) -> Script[None]:
-        yield self.forget_tombstones(now)
-        yield Query(self._put_tombstone, (run_digest, until))
-
     def drop_scopes(self, ids: Sequence[int]) -> Script[None]:
         for sql in self._drop:
             yield Query(sql, [(scope_id,) for scope_id in ids], "many")
-
-    def ping(self) -> Query:
-        return Query(self._ping)
 
 
 def _entries(pairs: Sequence[tuple[int, bytes]], text: str) -> Sequence[Row]:
