@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import importlib
+import logging
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
@@ -111,8 +112,13 @@ async def test_a_server_behind_a_proxy_that_takes_a_prefix_off(root_path: str) -
     assert diary == ["opened", "closed"] * 3
 
 
-async def test_a_server_does_not_start_with_a_wrong_configuration(caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_server_does_not_start_with_a_wrong_configuration(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A server ends with our sentence in its log."""
+    for name in ("uvicorn", "uvicorn.error"):  # as they are before a server of another test has set them up
+        for attribute, value in (("propagate", True), ("disabled", False), ("level", logging.NOTSET)):
+            monkeypatch.setattr(logging.getLogger(name), attribute, value)
     state = make_state(store=HostStore([], [ConfigurationError("the schema is missing")]))
     server = uvicorn.Server(uvicorn.Config(state, port=0, ws="none", log_config=None))
     with suppress(SystemExit):  # newer versions leave by it
