@@ -2,16 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from typing import TypeAlias
-
-from statemount.errors import ConfigurationError
 from statemount.interfaces import AsgiScope
+from statemount.web.below import AsgiApp, check_prefix
 from statemount.web.lifespan import Startable, serve_lifespan
 from statemount.web.requests import Receive, Send
-
-AsgiApp: TypeAlias = Callable[[AsgiScope, Receive, Send], Awaitable[None]]
-"""Any ASGI application."""
 
 
 class StateMiddleware:
@@ -28,8 +22,7 @@ class StateMiddleware:
     """
 
     def __init__(self, app: AsgiApp, *, state: Startable, prefix: str = "/state") -> None:
-        if not prefix.startswith("/") or prefix.endswith("/"):
-            raise ConfigurationError(f"a prefix begins with a slash and does not end with one, unlike {prefix!r}")
+        check_prefix(prefix)
         self.app = app
         self.state = state
         self.prefix = prefix
