@@ -46,8 +46,9 @@ from statemount.web.requests import Receive, Send
 from statemount.web.route_set import RouteSetApp
 
 if TYPE_CHECKING:
+    from starlette.routing import BaseRoute
+
     from statemount.metrics import CollectorRegistry
-    from statemount.web.route import StateRoute
 
 _logger = logging.getLogger(__name__)
 
@@ -167,7 +168,7 @@ class StateMount:
         """The routes for people and services, as an ASGI app of their own."""
         return self._app.public
 
-    def route(self, prefix: str) -> StateRoute:
+    def route(self, prefix: str) -> BaseRoute:
         """Return a route for Starlette and FastAPI: ``Starlette(routes=[state.route("/state")])``.
 
         It is a ``Mount`` that lets keys with newlines through. :attr:`execution` and :attr:`public` have the same

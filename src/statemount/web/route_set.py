@@ -22,7 +22,7 @@ from statemount.web.responses import Header, Response
 from statemount.web.routing import RequestPath, plain_template, request_path
 
 if TYPE_CHECKING:
-    from statemount.web.route import StateRoute
+    from starlette.routing import BaseRoute
 
 logger: logging.Logger = logging.getLogger("statemount.web")
 
@@ -117,7 +117,7 @@ class RouteSetApp:
         else:
             await refuse(scope, receive, send)
 
-    def route(self, prefix: str) -> StateRoute:
+    def route(self, prefix: str) -> BaseRoute:
         """Return a route for Starlette and FastAPI; see :meth:`StateMount.route`."""
         from statemount.web.route import StateRoute
 
