@@ -47,5 +47,6 @@ FRAMEWORKS: Mapping[str, Framework] = {
     "litestar": Framework("Litestar, mounted", "litestar_host:mounted", ("litestar",)),
     "quart": Framework("Quart, middleware", "quart_host:wrapped", ("quart",)),
     "django": Framework("Django, middleware", "django_host:wrapped", ("django",), login="session", lacks=_DJANGO),
+    "django-view": Framework("Django, view", "django_host:viewed", ("django",), login="session", lacks=_DJANGO),
     "plain": Framework("No framework", "plain_host:wrapped"),
 }
