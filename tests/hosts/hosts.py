@@ -15,7 +15,7 @@ from wsproto import ConnectionType, WSConnection
 from wsproto.events import AcceptConnection, Request, TextMessage
 
 from tests.hosts.frameworks import FRAMEWORKS, Framework
-from tests.hosts.world import Wishes
+from tests.hosts.world import HOSTS, Wishes
 from tests.life.support import Lifespan
 
 PATIENCE = 60.0
@@ -105,7 +105,7 @@ class Served(Host):
         address = urlsplit(str(self.client.base_url))
         reader, writer = await asyncio.open_connection(address.hostname, address.port)
         connection = WSConnection(ConnectionType.CLIENT)
-        writer.write(connection.send(Request(host=address.netloc, target=path)))
+        writer.write(connection.send(Request(host=HOSTS[0], target=path)))
         try:
             while True:
                 for event in connection.events():
