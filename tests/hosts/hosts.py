@@ -11,8 +11,6 @@ from urllib.parse import unquote, urlsplit
 
 import httpx
 from typing_extensions import override
-from wsproto import ConnectionType, WSConnection
-from wsproto.events import AcceptConnection, Request, TextMessage
 
 from tests.hosts.frameworks import FRAMEWORKS, Framework
 from tests.hosts.world import HOSTS, Wishes
@@ -102,6 +100,10 @@ class Served(Host):
 
     @override
     async def talk(self, path: str, text: str) -> str:
+        # Imported here: the oldest versions are tested in this process alone, without it.
+        from wsproto import ConnectionType, WSConnection
+        from wsproto.events import AcceptConnection, Request, TextMessage
+
         address = urlsplit(str(self.client.base_url))
         reader, writer = await asyncio.open_connection(address.hostname, address.port)
         connection = WSConnection(ConnectionType.CLIENT)
