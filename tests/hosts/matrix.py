@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
 
-import pytest
-
-from tests.hosts.cells import Cell
 from tests.hosts.checks import CHECKS
 from tests.hosts.frameworks import FRAMEWORKS
+from tests.hosts.recorder import IN_PROCESS
 from tests.hosts.servers import SERVERS
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "reference" / "compatibility.md"
 STOP = "stop"
-IN_PROCESS = "in process"
 PYTHONS = ("3.10", "3.13")
 
 _STOP = "A stop under load answers every accepted request and loses no acknowledged write; the host stops before us."
@@ -26,34 +22,6 @@ _HEAD = """# Compatibility
 What is here was tried, with the versions below, by `python -m tests.hosts`, which writes this page.
 
 """
-
-
-@dataclass
-class Recorder:
-    """Notes the outcomes of the tests of hosts: a plugin of pytest.
-
-    Attributes:
-        outcomes: Whether a check has passed, by framework, server (or ``in process``) and check, with a root path and
-            without.
-    """
-
-    outcomes: dict[tuple[str, str, str], bool] = field(default_factory=dict)
-
-    @pytest.hookimpl(wrapper=True)
-    def pytest_runtest_makereport(self, item: pytest.Item) -> Iterator[None]:
-        """Note how one phase of a test went."""
-        report: pytest.TestReport = yield  # type: ignore[assignment]
-        parameters = item.callspec.params if hasattr(item, "callspec") else {}
-        if "process" in parameters:
-            cell: Cell = parameters["process"]
-            place = cell.framework, cell.server
-        elif "host" in parameters:
-            place = parameters["host"][0], IN_PROCESS
-        else:
-            return report  # type: ignore[return-value]
-        key = (*place, parameters["check"])
-        self.outcomes[key] = self.outcomes.get(key, True) and report.passed
-        return report  # type: ignore[return-value]
 
 
 def summaries() -> dict[str, str]:
@@ -66,7 +34,7 @@ def page(outcomes: Mapping[tuple[str, str, str], bool], pythons: Mapping[str, st
     """Return the page.
 
     Args:
-        outcomes: As :class:`Recorder` has noted them.
+        outcomes: Whether a check has passed, by framework, server (or ``in process``) and check.
         pythons: What was tried with each version of Python.
     """
     return _HEAD + "\n".join([_matrix(outcomes), _checks(), _lacking(), _versions(), _pythons(pythons)])
