@@ -54,8 +54,13 @@ def _matrix(outcomes: Mapping[tuple[str, str, str], bool]) -> str:
             passed = sum(outcomes.get((name, place, each), False) for each in wanted)
             cells.append(f"{passed} of {len(wanted)}")
         lines.append(f"| {framework.title} | {' | '.join(cells)} |")
-    text = "With two worker processes, the stop was tried behind each server on SQLite and on PostgreSQL, in Starlette."
-    return "\n".join([*lines, "", text, ""])
+    lines += [
+        "",
+        "With two worker processes, the stop was tried behind each server, in Starlette, on each database.",
+        "",
+    ]
+    lines += [f"- {name}: at a stop, {server.drops}." for name, server in SERVERS.items() if server.drops]
+    return "\n".join([*lines, ""])
 
 
 def _checks() -> str:
