@@ -34,6 +34,7 @@ class Request:
         named: What the body addresses, for the audit log: its fields, by name.
         parameters: The path's parameters by name, decoded.
         template: The route's template, for the log.
+        variant: The kind of request that it is besides its method; see :mod:`statemount.web.variants`.
     """
 
     __slots__ = (
@@ -50,6 +51,7 @@ class Request:
         "parameters",
         "receive",
         "template",
+        "variant",
     )
 
     identity: Identity
@@ -61,6 +63,7 @@ class Request:
         self.parameters: dict[str, str] = {}
         self.named: Mapping[str, object] = _NOTHING
         self.template: str = ""
+        self.variant: str | None = None
         self.accept: bytes = b""
         self.content_length: bytes | None = None
         self.content_type: bytes | None = None

@@ -19,6 +19,7 @@ from statemount.web.operations import ApiOperation, Endpoint, router_of
 from statemount.web.requests import ClientDisconnectedError, Receive, Request, Send
 from statemount.web.responses import Header, Response
 from statemount.web.routing import RequestPath, plain_template, request_path
+from statemount.web.variants import variant_of
 
 logger: logging.Logger = logging.getLogger("statemount.web")
 
@@ -179,9 +180,11 @@ class RouteSetApp:
             raise RouteNotFoundError(path.text)
         route, values = match
         request.template = route.template
-        endpoint = route.endpoints.get(request.method)
+        variant = variant_of(request, route.variants) if route.variants else None
+        endpoint = route.endpoints.get(request.method) if variant is None else route.variants[variant]
         if endpoint is None:
             raise MethodNotAllowedError(route.allow)
+        request.variant = variant
         request.parameters = dict(zip(route.parameters, values, strict=True))
         return endpoint
 
