@@ -73,12 +73,24 @@ class Store(Resource):
         """Return the live entry, or None. The read begins after the call: it never comes from a cache of entries."""
 
     @abstractmethod
-    async def list(self, scope: Scope, *, limit: int, offset: int = 0) -> Page:
+    async def list(
+        self,
+        scope: Scope,
+        *,
+        limit: int,
+        offset: int = 0,
+        prefix: str = "",
+        after: str | None = None,
+        keys_only: bool = False,
+    ) -> Page:
         """Return live entries by key in byte order; the page, its total and its revision are of one moment.
 
         Args:
             limit: At most so many entries; 0 gives the count alone.
             offset: How many to pass over; 0 to 2^63 - 1.
+            prefix: Of the keys that are looked at, byte by byte; the others are not counted either.
+            after: Begin with the first key that is greater than this; those before it are counted all the same.
+            keys_only: Leave the values where they are, however long: each comes as an empty text.
         """
 
     @abstractmethod

@@ -40,8 +40,18 @@ class RuntimeStore(Store):
         return await runtime.store.read(scope, key)
 
     @override
-    async def list(self, scope: Scope, *, limit: int, offset: int = 0) -> Page:
-        return await (await self._runtimes.current()).store.list(scope, limit=limit, offset=offset)
+    async def list(
+        self,
+        scope: Scope,
+        *,
+        limit: int,
+        offset: int = 0,
+        prefix: str = "",
+        after: str | None = None,
+        keys_only: bool = False,
+    ) -> Page:
+        store = (await self._runtimes.current()).store
+        return await store.list(scope, limit=limit, offset=offset, prefix=prefix, after=after, keys_only=keys_only)
 
     @override
     async def apply(

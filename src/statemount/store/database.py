@@ -9,6 +9,7 @@ from statemount.database.connections import Connections
 from statemount.database.digests import owner_digest, scope_digest
 from statemount.database.lane import Lane
 from statemount.database.query import Script
+from statemount.database.rows import Part
 from statemount.database.schema import TableNames
 from statemount.database.statements import make_store_statements
 from statemount.interfaces import Clock, Store
@@ -97,8 +98,18 @@ class DatabaseStore(Store):
             return found[0]
         return await self._readers[hash(get.scope) % len(self._readers)].ask(get)
 
-    async def list(self, scope: Scope, *, limit: int, offset: int = 0) -> Page:
-        wanted = PageOf(stored_scope(scope), limit, offset)
+    async def list(
+        self,
+        scope: Scope,
+        *,
+        limit: int,
+        offset: int = 0,
+        prefix: str = "",
+        after: str | None = None,
+        keys_only: bool = False,
+    ) -> Page:
+        part = Part(limit, offset, prefix.encode(), None if after is None else after.encode(), keys_only)
+        wanted = PageOf(stored_scope(scope), part)
         found = self._list.at_once(wanted) if self._is_open else None
         if found is not None:
             return found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections import deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -47,12 +48,26 @@ class MemoryStore(Store):
         entry = None if kept is None else kept.entries.get(key)
         return entry if entry is not None and is_live(entry, self._clock()) else None
 
-    async def list(self, scope: Scope, *, limit: int, offset: int = 0) -> Page:
+    async def list(
+        self,
+        scope: Scope,
+        *,
+        limit: int,
+        offset: int = 0,
+        prefix: str = "",
+        after: str | None = None,
+        keys_only: bool = False,
+    ) -> Page:
         kept = self._scopes.get(stored_scope(scope))
         if kept is None:
             return Page((), 0, 0)
-        live = sorted(_live(kept, self._clock()), key=lambda entry: entry.key.encode())
-        return Page(tuple(live[offset : offset + limit]), len(live), kept.state.revision)
+        found = {entry.key.encode(): entry for entry in _live(kept, self._clock()) if entry.key.startswith(prefix)}
+        keys = sorted(found)
+        offset += 0 if after is None else bisect_right(keys, after.encode())
+        entries = [found[key] for key in keys[offset : offset + limit]]
+        if keys_only:
+            entries = [entry._replace(value="") for entry in entries]
+        return Page(tuple(entries), len(keys), kept.state.revision)
 
     async def apply(
         self,
