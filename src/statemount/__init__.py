@@ -50,6 +50,7 @@ if TYPE_CHECKING:
     from statemount.mount import StateMount
     from statemount.operations import (
         Check,
+        CheckScope,
         Clear,
         Condition,
         Delete,
@@ -81,6 +82,7 @@ __all__ = [
     "Authorizer",
     "Change",
     "Check",
+    "CheckScope",
     "ClaimsDirectory",
     "Clear",
     "Condition",
@@ -185,6 +187,7 @@ _HOMES = {
     "Writer": "model",
     "StateMount": "mount",
     "Check": "operations",
+    "CheckScope": "operations",
     "Clear": "operations",
     "Condition": "operations",
     "Delete": "operations",

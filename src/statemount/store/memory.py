@@ -11,8 +11,8 @@ from statemount.database.digests import asset_id
 from statemount.errors import ScopeFullError
 from statemount.interfaces import Clock, Store
 from statemount.model import AssetScope, Change, Entry, MappedTask, Page, Run, Scope, TaskScope, Timestamp, Writer
-from statemount.operations import Clear, Operation, Outcome, Result
-from statemount.store.apply import MAKES_ENTRY, ScopeState, apply, is_live
+from statemount.operations import OF_SCOPE, Clear, Operation, Outcome, Result
+from statemount.store.apply import ScopeState, apply, is_live
 from statemount.store.dropped import dropped
 from statemount.store.options import StoreOptions
 from statemount.store.scopes import check_clears_task, stored_scope
@@ -84,16 +84,18 @@ class MemoryStore(Store):
         if kept is not None:
             return self._write(kept, operations, writer)
         now = self._clock()
-        if not any(isinstance(operation, MAKES_ENTRY) for operation in operations):
-            return self._write(_Scope(ScopeState(0, now, 0, 0)), operations, writer)
+        trial = apply(ScopeState.of_nothing(now), operations, writer=writer, now=now, options=self._options)
+        if not trial.changes:
+            return trial.outcome
         self._refuse_dropped(target, now)
-        kept = _Scope(ScopeState(now, now, 0, 0, keeps_values=self._options.logs_values_of(target)))
+        state = ScopeState(now, now, 0, 0, keeps_values=self._options.logs_values_of(target), is_new=True)
+        kept = _Scope(state)
         self._scopes[target] = kept
         return self._write(kept, operations, writer)
 
     def _write(self, kept: _Scope, operations: Sequence[Operation], writer: Writer | None) -> Outcome:
         state, now = kept.state, self._clock()
-        state.known = {o.key: kept.entries.get(o.key) for o in operations if not isinstance(o, Clear)}
+        state.known = {o.key: kept.entries.get(o.key) for o in operations if not isinstance(o, OF_SCOPE)}
         state.live = 0
         if any(isinstance(o, Clear) for o in operations):
             state.live = sum(1 for _ in _live(kept, max(now, state.updated_at)))
