@@ -291,6 +291,9 @@ class Identity:
         claims: The token's claims, read-only; empty for a host's own identity unless it gives some.
         expires_at: When the credentials end, seconds since the epoch; None = unknown.
         issued_at: When they were issued, seconds since the epoch; None = unknown.
+
+    Attributes:
+        task_instance_text: The usual text of ``task_instance_id``; empty if there is none.
     """
 
     subject: str
@@ -300,6 +303,11 @@ class Identity:
     claims: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}), hash=False, compare=False)
     expires_at: float | None = None
     issued_at: float | None = None
+    task_instance_text: str = field(init=False, repr=False, hash=False, compare=False)
+
+    def __post_init__(self) -> None:
+        text = "" if self.task_instance_id is None else str(self.task_instance_id)
+        object.__setattr__(self, "task_instance_text", text)
 
 
 class Authenticator(Resource):

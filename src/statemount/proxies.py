@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
+from typing import Any
 from uuid import UUID
 
 from typing_extensions import override
@@ -35,9 +36,12 @@ class RuntimeStore(Store):
         self._runtimes = runtimes
 
     @override
-    async def read(self, scope: Scope, key: str) -> Entry | None:
-        runtime = self._runtimes.running() or await self._runtimes.current()
-        return await runtime.store.read(scope, key)
+    def read(self, scope: Scope, key: str) -> Coroutine[Any, Any, Entry | None]:
+        runtime = self._runtimes.running()
+        return self._read_first(scope, key) if runtime is None else runtime.store.read(scope, key)
+
+    async def _read_first(self, scope: Scope, key: str) -> Entry | None:
+        return await (await self._runtimes.current()).store.read(scope, key)
 
     @override
     async def list(
@@ -96,9 +100,16 @@ class RuntimeDirectory(Registry):
         self._runtimes = runtimes
 
     @override
-    async def task_scope(self, task_instance_id: UUID, identity: Identity | None = None) -> TaskScope | None:
-        runtime = self._runtimes.running() or await self._runtimes.current()
-        return await runtime.directory.task_scope(task_instance_id, identity)
+    def task_scope(
+        self, task_instance_id: UUID, identity: Identity | None = None
+    ) -> Coroutine[Any, Any, TaskScope | None]:
+        runtime = self._runtimes.running()
+        if runtime is None:
+            return self._task_scope_first(task_instance_id, identity)
+        return runtime.directory.task_scope(task_instance_id, identity)
+
+    async def _task_scope_first(self, task_instance_id: UUID, identity: Identity | None) -> TaskScope | None:
+        return await (await self._runtimes.current()).directory.task_scope(task_instance_id, identity)
 
     @override
     async def has_task_instance(self, target: TaskScope | MappedTask, identity: Identity | None = None) -> bool:
@@ -207,9 +218,14 @@ class RuntimeAuthenticator(Authenticator):
         self._authenticator = authenticator
 
     @override
-    async def authenticate(self, asgi_scope: AsgiScope, route_set: RouteSet) -> Identity:
-        runtime = self._runtimes.running() or await self._runtimes.current()
-        return await runtime.authenticator.authenticate(asgi_scope, route_set)
+    def authenticate(self, asgi_scope: AsgiScope, route_set: RouteSet) -> Coroutine[Any, Any, Identity]:
+        runtime = self._runtimes.running()
+        if runtime is None:
+            return self._authenticate_first(asgi_scope, route_set)
+        return runtime.authenticator.authenticate(asgi_scope, route_set)
+
+    async def _authenticate_first(self, asgi_scope: AsgiScope, route_set: RouteSet) -> Identity:
+        return await (await self._runtimes.current()).authenticator.authenticate(asgi_scope, route_set)
 
     @override
     def renew(self, identity: Identity) -> str | None:

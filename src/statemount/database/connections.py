@@ -310,11 +310,20 @@ class Connections(Resource):
         except (OSError, SQLAlchemyError) as error:
             raise UnavailableError(f"the schema could not be upgraded: {_said(error)}") from error
 
-    def read_at_once(self, query: Query) -> Sequence[Row] | None:
-        """Return the rows of a look-up by key if they are to be had in no time, else None: see :meth:`read`."""
+    def read_at_once(self, query: Query, count: int = 1) -> Sequence[Row] | None:
+        """Return the rows of look-ups by key if they are to be had in no time, else None: see :meth:`read`.
+
+        Args:
+            count: How many look-ups the query is.
+        """
         if self._immediate is None or self._database is None:
             return None
-        return self._immediate.rows(query)
+        return self._immediate.rows(query, count)
+
+    @property
+    def reads_at_once(self) -> bool:
+        """Whether :meth:`read_at_once` ever returns something."""
+        return self._immediate is not None
 
     async def read(self, factory: ScriptFactory[T]) -> T:
         """Run a script of reads; each of its statements sees one moment.

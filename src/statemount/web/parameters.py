@@ -94,6 +94,7 @@ class StatePageQuery(PageQuery):
 
 
 ParametersT = TypeVar("ParametersT", bound=Parameters)
+_ReadT = TypeVar("_ReadT")
 
 Place = Literal["path", "query"]
 
@@ -122,7 +123,7 @@ def read_parameters(
         ]
 
 
-def checked(parameters: ParametersT | None, problems: Sequence[Problem]) -> ParametersT:
+def checked(parameters: _ReadT | None, problems: Sequence[Problem]) -> _ReadT:
     """Return parameters with which nothing is wrong.
 
     Raises:

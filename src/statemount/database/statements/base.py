@@ -62,6 +62,13 @@ class StoreStatements(ABC):
     def read_by_id(self, pairs: Sequence[tuple[int, bytes]]) -> Query:
         """Rows: scope id, key, value, updated_at, revision, expires_at, writer, of those of the pairs that exist."""
 
+    def look_up(self, pairs: Sequence[tuple[int, bytes]]) -> Query:
+        """Rows: the number of the pair, from 0 on, then as :meth:`read_by_id` from the value on.
+
+        One statement of the mode ``one``, for a database that is read at once.
+        """
+        raise NotImplementedError
+
     @abstractmethod
     def read_by_digest(self, pairs: Sequence[tuple[bytes, bytes]]) -> Query:
         """Rows: digest, scope id, then as :meth:`read_by_id` from the key on, all None if only the scope exists."""

@@ -24,6 +24,13 @@ class SQLiteStatements(StoreStatements):
             "SELECT scope_id, key, value, updated_at, revision, expires_at, writer"
             f" FROM {t.entry} WHERE scope_id = ? AND key = ?"
         )
+        columns = "e.value, e.updated_at, e.revision, e.expires_at, e.writer"
+        self._look_up_one = f"SELECT 0, {columns} FROM {t.entry} e WHERE scope_id = ? AND key = ?"
+        self._look_up = sized(
+            "WITH p (number, scope_id, key) AS (VALUES ",
+            "({}, ?, ?)",
+            f") SELECT p.number, {columns} FROM p CROSS JOIN {t.entry} e ON e.scope_id = p.scope_id AND e.key = p.key",
+        )
         self._read_by_digest = (
             "SELECT s.digest, s.id, e.key, e.value, e.updated_at, e.revision, e.expires_at, e.writer"
             f" FROM {t.scope} s LEFT JOIN {t.entry} e ON e.scope_id = s.id AND e.key = ?2 WHERE s.digest = ?1"
@@ -139,6 +146,11 @@ class SQLiteStatements(StoreStatements):
             return Query(self._read_by_id, pairs[0])
         sql, args = filled(self._read_packed, pairs)
         return Query(sql, args, "packed", partial(_entries, pairs), Query(self._read_by_id, pairs, "each"))
+
+    def look_up(self, pairs: Sequence[tuple[int, bytes]]) -> Query:
+        if len(pairs) == 1:
+            return Query(self._look_up_one, pairs[0])
+        return Query(*filled(self._look_up, pairs))
 
     def read_by_digest(self, pairs: Sequence[tuple[bytes, bytes]]) -> Query:
         return Query(self._read_by_digest, pairs, "each")
