@@ -6,12 +6,13 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Iterable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from statemount.errors import AuthenticationError, ForbiddenError, StateMountError
 from statemount.interfaces import AsgiScope, Authenticator, Clock, Identity, RouteSet
 from statemount.observer import Observer
 from statemount.web.audit import AuditLog
+from statemount.web.below import BelowApp
 from statemount.web.documentation import Documentation
 from statemount.web.errors import ErrorResponses, MethodNotAllowedError, RouteNotFoundError, Wording
 from statemount.web.openapi import merged
@@ -20,6 +21,9 @@ from statemount.web.requests import ClientDisconnectedError, Receive, Request, S
 from statemount.web.responses import Header, Response
 from statemount.web.routing import RequestPath, plain_template, request_path
 from statemount.web.variants import variant_of
+
+if TYPE_CHECKING:
+    from starlette.routing import BaseRoute
 
 logger: logging.Logger = logging.getLogger("statemount.web")
 
@@ -113,6 +117,16 @@ class RouteSetApp:
             await self.serve(scope, receive, send, request_path(scope))
         else:
             await refuse(scope, receive, send)
+
+    def route(self, prefix: str) -> BaseRoute:
+        """Return a route for Starlette and FastAPI; see :meth:`StateMount.route`."""
+        from statemount.web.route import StateRoute
+
+        return StateRoute(prefix, self)
+
+    def below(self, prefix: str) -> BelowApp:
+        """Return this app for a host whose router changes the path; see :meth:`StateMount.below`."""
+        return BelowApp(self, prefix)
 
     def openapi_into(self, document: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
         """Return a host's OpenAPI document with our operations in it; see :meth:`StateMount.openapi_into`."""
