@@ -44,7 +44,7 @@ class StateMiddleware:
             await self.app(scope, receive, send)
 
     def _is_ours(self, scope: AsgiScope) -> bool:
-        path = _route_path(scope)
+        path = route_path(scope)
         return path == self.prefix or path.startswith(f"{self.prefix}/")
 
     def _mounted(self, scope: AsgiScope) -> AsgiScope:
@@ -57,7 +57,7 @@ class StateMiddleware:
         }
 
 
-def _route_path(scope: AsgiScope) -> str:
+def route_path(scope: AsgiScope) -> str:
     """Return the path behind the root path. Some servers leave the root path out of the path."""
     path: str = scope["path"]
     root_path: str = scope.get("root_path", "")
