@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from statemount.auth import JWKS, DefaultAuthorizer, HostAuth, JWTAuth
+    from statemount.directory.airflow import AirflowDirectory
     from statemount.directory.claims import ClaimsDirectory
     from statemount.directory.memory import MemoryDirectory
     from statemount.directory.open import OpenDirectory
@@ -74,6 +75,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "JWKS",
+    "AirflowDirectory",
     "Asset",
     "AssetNotFoundError",
     "AssetScope",
@@ -145,6 +147,7 @@ _HOMES = {
     "DefaultAuthorizer": "auth",
     "HostAuth": "auth",
     "JWTAuth": "auth",
+    "AirflowDirectory": "directory.airflow",
     "ClaimsDirectory": "directory.claims",
     "MemoryDirectory": "directory.memory",
     "OpenDirectory": "directory.open",
