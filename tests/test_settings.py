@@ -17,6 +17,7 @@ CHANGED: dict[str, tuple[str, object]] = {
     "store": ("host.Store", "host.Store"),
     "directory": ("claims", "claims"),
     "jwt_secret": ("secret", SecretStr("secret")),
+    "jwt_allow_short_secret": ("true", True),
     "jwt_public_key": ("PEM", SecretStr("PEM")),
     "jwt_signing_key": ("PEM", SecretStr("PEM")),
     "jwt_jwks": ("https://keys.example/jwks", "https://keys.example/jwks"),

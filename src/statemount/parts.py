@@ -69,6 +69,7 @@ def authenticator_of(settings: Settings, clock: Clock) -> Authenticator | None:
         leeway=settings.jwt_leeway,
         signing_key=_revealed(settings.jwt_signing_key),
         watchers=settings.watchers != "off",
+        allow_short_secret=settings.jwt_allow_short_secret,
         clock=clock,
     )
 
