@@ -164,6 +164,13 @@ class Directory(Resource):
     async def access(self, task_instance_id: UUID, asset: Asset, identity: Identity | None = None) -> frozenset[Access]:
         """Return how the task instance is registered with the asset: empty if it is not."""
 
+    async def try_number(self, task_instance_id: UUID, identity: Identity | None = None) -> int | None:
+        """Return which attempt a task instance is at; None if it is unknown, or if nobody counts attempts.
+
+        It is asked for identities that are bound to an attempt only.
+        """
+        return None
+
 
 class Registry(Directory):
     """A directory that a host fills.
@@ -322,6 +329,21 @@ class Authorizer(ABC):
         Raises:
             ForbiddenError: It is not the worker's own.
         """
+
+    def check_attempt(self, identity: Identity, try_number: int | None) -> None:
+        """Let a worker act whose task instance is at an attempt, wherever its task instance counts.
+
+        Args:
+            try_number: As the directory says; None = it does not count attempts, or does not know the task instance.
+
+        Raises:
+            ForbiddenError: The worker is bound to another attempt.
+        """
+        return None
+
+    def is_bound_to_attempt(self, identity: Identity) -> bool:
+        """Tell whether :meth:`check_attempt` is to be asked: the directory is left alone for everybody else."""
+        return False
 
     @abstractmethod
     def check_asset(self, identity: Identity, asset: Asset, access: frozenset[Access], action: Action) -> None:

@@ -111,6 +111,10 @@ class RuntimeDirectory(Registry):
         return await (await self._runtimes.current()).directory.access(task_instance_id, asset, identity)
 
     @override
+    async def try_number(self, task_instance_id: UUID, identity: Identity | None = None) -> int | None:
+        return await (await self._runtimes.current()).directory.try_number(task_instance_id, identity)
+
+    @override
     async def register_task_instances(self, task_instances: Sequence[TaskInstance]) -> None:
         await (await self._task_registry()).register_task_instances(task_instances)
 
