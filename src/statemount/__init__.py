@@ -34,7 +34,17 @@ if TYPE_CHECKING:
         UnavailableError,
         WriteOutcomeUnknownError,
     )
-    from statemount.interfaces import Authenticator, Authorizer, Directory, Identity, Registry, Resource, Store
+    from statemount.interfaces import (
+        Authenticator,
+        Authorizer,
+        Credential,
+        Directory,
+        Identity,
+        Registry,
+        Resource,
+        Revocations,
+        Store,
+    )
     from statemount.model import (
         Asset,
         AssetScope,
@@ -86,6 +96,7 @@ __all__ = [
     "Condition",
     "ConfigurationError",
     "ConflictError",
+    "Credential",
     "DefaultAuthorizer",
     "Delete",
     "Directory",
@@ -117,6 +128,7 @@ __all__ = [
     "Registry",
     "Resource",
     "Result",
+    "Revocations",
     "Run",
     "SchemaError",
     "ScopeFullError",
@@ -168,10 +180,12 @@ _HOMES = {
     "WriteOutcomeUnknownError": "errors",
     "Authenticator": "interfaces",
     "Authorizer": "interfaces",
+    "Credential": "interfaces",
     "Directory": "interfaces",
     "Identity": "interfaces",
     "Registry": "interfaces",
     "Resource": "interfaces",
+    "Revocations": "interfaces",
     "Store": "interfaces",
     "Asset": "model",
     "AssetScope": "model",

@@ -11,7 +11,6 @@ from statemount.errors import ConfigurationError, ForbiddenError
 from statemount.interfaces import Action, Authorizer, Identity
 from statemount.model import MAX_ID_LENGTH, Access, Asset
 
-
 _NO_ACCESS: frozenset[Access] = frozenset()
 _ANY_ACCESS: frozenset[Access] = frozenset({"inlet", "outlet"})
 _KINDS: tuple[tuple[Access, str], ...] = (("inlet", "inlets"), ("outlet", "outlets"))
