@@ -18,6 +18,7 @@ CHANGED: dict[str, tuple[str, object]] = {
     "directory": ("claims", "claims"),
     "airflow_database_url": ("mysql+mysqldb://db/x", SecretUrl("mysql+mysqldb://db/x")),
     "jwt_secret": ("secret", SecretStr("secret")),
+    "jwt_allow_short_secret": ("true", True),
     "jwt_public_key": ("PEM", SecretStr("PEM")),
     "jwt_signing_key": ("PEM", SecretStr("PEM")),
     "jwt_jwks": ("https://keys.example/jwks", "https://keys.example/jwks"),

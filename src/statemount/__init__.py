@@ -35,7 +35,17 @@ if TYPE_CHECKING:
         UnavailableError,
         WriteOutcomeUnknownError,
     )
-    from statemount.interfaces import Authenticator, Authorizer, Directory, Identity, Registry, Resource, Store
+    from statemount.interfaces import (
+        Authenticator,
+        Authorizer,
+        Credential,
+        Directory,
+        Identity,
+        Registry,
+        Resource,
+        Revocations,
+        Store,
+    )
     from statemount.model import (
         Asset,
         AssetScope,
@@ -90,6 +100,7 @@ __all__ = [
     "Condition",
     "ConfigurationError",
     "ConflictError",
+    "Credential",
     "DefaultAuthorizer",
     "Delete",
     "Directory",
@@ -121,6 +132,7 @@ __all__ = [
     "Registry",
     "Resource",
     "Result",
+    "Revocations",
     "Run",
     "SchemaError",
     "ScopeFullError",
@@ -173,10 +185,12 @@ _HOMES = {
     "WriteOutcomeUnknownError": "errors",
     "Authenticator": "interfaces",
     "Authorizer": "interfaces",
+    "Credential": "interfaces",
     "Directory": "interfaces",
     "Identity": "interfaces",
     "Registry": "interfaces",
     "Resource": "interfaces",
+    "Revocations": "interfaces",
     "Store": "interfaces",
     "Asset": "model",
     "AssetScope": "model",

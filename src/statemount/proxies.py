@@ -8,8 +8,17 @@ from uuid import UUID
 
 from typing_extensions import override
 
-from statemount.errors import NoRegistryError
-from statemount.interfaces import AsgiScope, Authenticator, Identity, Registry, RouteSet, Store
+from statemount.errors import ConfigurationError, InvalidTokenError, NoRegistryError
+from statemount.interfaces import (
+    AsgiScope,
+    Authenticator,
+    Credential,
+    Identity,
+    Registry,
+    Revocations,
+    RouteSet,
+    Store,
+)
 from statemount.model import (
     Access,
     Asset,
@@ -132,6 +141,10 @@ class RuntimeDirectory(Registry):
         return await (await self._runtimes.current()).directory.access(task_instance_id, asset, identity)
 
     @override
+    async def try_number(self, task_instance_id: UUID, identity: Identity | None = None) -> int | None:
+        return await (await self._runtimes.current()).directory.try_number(task_instance_id, identity)
+
+    @override
     async def register_task_instances(self, task_instances: Sequence[TaskInstance]) -> None:
         await (await self._task_registry()).register_task_instances(task_instances)
 
@@ -206,8 +219,33 @@ class RuntimeDirectory(Registry):
         return await self._registry()
 
 
+class RuntimeRevocations(Revocations):
+    """The revocations of whichever event loop calls, started by its first call."""
+
+    def __init__(self, runtimes: Runtimes) -> None:
+        self._runtimes = runtimes
+
+    @override
+    async def revoke(self, credential: Credential, *, until: Timestamp) -> None:
+        await (await self._revocations()).revoke(credential, until=until)
+
+    @override
+    async def are_any_revoked(self, credentials: Sequence[Credential]) -> bool:
+        return await (await self._revocations()).are_any_revoked(credentials)
+
+    @override
+    async def is_empty(self) -> bool:
+        return await (await self._revocations()).is_empty()
+
+    async def _revocations(self) -> Revocations:
+        revocations = (await self._runtimes.current()).revocations
+        if revocations is None:
+            raise ConfigurationError("nothing keeps what is revoked")
+        return revocations
+
+
 class RuntimeAuthenticator(Authenticator):
-    """The authenticator of whichever event loop calls, started by its first call.
+    """The authenticator of whichever event loop calls, started by its first call. It refuses what is revoked.
 
     Args:
         authenticator: What it is on all of them.
@@ -218,14 +256,15 @@ class RuntimeAuthenticator(Authenticator):
         self._authenticator = authenticator
 
     @override
-    def authenticate(self, asgi_scope: AsgiScope, route_set: RouteSet) -> Coroutine[Any, Any, Identity]:
-        runtime = self._runtimes.running()
-        if runtime is None:
-            return self._authenticate_first(asgi_scope, route_set)
-        return runtime.authenticator.authenticate(asgi_scope, route_set)
-
-    async def _authenticate_first(self, asgi_scope: AsgiScope, route_set: RouteSet) -> Identity:
-        return await (await self._runtimes.current()).authenticator.authenticate(asgi_scope, route_set)
+    async def authenticate(self, asgi_scope: AsgiScope, route_set: RouteSet) -> Identity:
+        runtime = self._runtimes.running() or await self._runtimes.current()
+        identity = await runtime.authenticator.authenticate(asgi_scope, route_set)
+        revocations = runtime.revocations
+        if revocations is not None and not await revocations.is_empty():
+            credentials = identity.credentials
+            if credentials and await revocations.are_any_revoked(credentials):
+                raise InvalidTokenError("the credentials are revoked")
+        return identity
 
     @override
     def renew(self, identity: Identity) -> str | None:

@@ -107,7 +107,10 @@ class Settings(BaseModel):
     only read."""
 
     jwt_secret: _Secret | None = None
-    """The secret that tokens of both route sets are signed with (HS256, HS384, HS512)."""
+    """The secret that tokens of both route sets are signed with (HS256, HS384, HS512): 64 bytes or more with HS512."""
+
+    jwt_allow_short_secret: bool = False
+    """Whether a secret of 16 bytes is enough, such as one that Airflow has made up for itself."""
 
     jwt_public_key: _Secret | None = None
     """The public key, in PEM, that tokens are verified with, in place of a secret."""
