@@ -3,13 +3,25 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from statemount.database.digests import asset_id
 from statemount.errors import ScopeFullError
 from statemount.interfaces import Clock, Store
-from statemount.model import AssetScope, Change, Entry, MappedTask, Page, Run, Scope, TaskScope, Timestamp, Writer
+from statemount.model import (
+    AssetScope,
+    Change,
+    Entry,
+    LogTail,
+    MappedTask,
+    Page,
+    Run,
+    Scope,
+    TaskScope,
+    Timestamp,
+    Writer,
+)
 from statemount.operations import Clear, Operation, Outcome, Result
 from statemount.store.apply import MAKES_ENTRY, ScopeState, apply, is_live
 from statemount.store.dropped import dropped
@@ -22,6 +34,7 @@ _LOG_LENGTH = 1000
 @dataclass(slots=True)
 class _Scope:
     state: ScopeState
+    born: int
     entries: dict[str, Entry] = field(default_factory=dict)
     log: deque[Change] = field(default_factory=lambda: deque(maxlen=_LOG_LENGTH))
 
@@ -41,6 +54,7 @@ class MemoryStore(Store):
         self._options = options or StoreOptions()
         self._scopes: dict[Scope, _Scope] = {}
         self._dropped: dict[Run | AssetScope, Timestamp] = {}
+        self._writes = 0
 
     async def read(self, scope: Scope, key: str) -> Entry | None:
         kept = self._scopes.get(stored_scope(scope))
@@ -70,9 +84,9 @@ class MemoryStore(Store):
             return self._write(kept, operations, writer)
         now = self._clock()
         if not any(isinstance(operation, MAKES_ENTRY) for operation in operations):
-            return self._write(_Scope(ScopeState(0, now, 0, 0)), operations, writer)
+            return self._write(_Scope(ScopeState(0, now, 0, 0), 0), operations, writer)
         self._refuse_dropped(target, now)
-        kept = _Scope(ScopeState(now, now, 0, 0, keeps_values=self._options.logs_values_of(target)))
+        kept = _Scope(ScopeState(now, now, 0, 0, keeps_values=self._options.logs_values_of(target)), now)
         self._scopes[target] = kept
         return self._write(kept, operations, writer)
 
@@ -97,6 +111,7 @@ class MemoryStore(Store):
                 kept.entries[key] = entry
         state.absorb(applied)
         kept.log.extend(applied.changes)
+        self._writes += 1
         return applied.outcome
 
     def _clear_all(self, task: MappedTask, writer: Writer | None) -> Outcome:
@@ -115,6 +130,22 @@ class MemoryStore(Store):
             return ()
         return [change for change in kept.log if change.revision > after][:limit]
 
+    async def revisions(self, scopes: Collection[Scope]) -> Mapping[Scope, int]:
+        found = {scope: self._scopes.get(stored_scope(scope)) for scope in scopes}
+        return {scope: 0 if kept is None else kept.state.revision for scope, kept in found.items()}
+
+    async def tails(self, positions: Mapping[Scope, int], *, limit: int = 256) -> Mapping[Scope, LogTail]:
+        found: dict[Scope, LogTail] = {}
+        for scope, after in positions.items():
+            kept = self._scopes.get(stored_scope(scope))
+            changes = await self.changes(scope, after=after, limit=limit)
+            revision, born = (0, 0) if kept is None else (kept.state.revision, kept.born)
+            found[scope] = LogTail.after(after, revision, changes, begins_at=born)
+        return found
+
+    def pulse(self) -> object | None:
+        return self._writes
+
     async def sweep(self, *, limit: int = 1000) -> int:
         now = self._clock()
         self._dropped = {owner: until for owner, until in self._dropped.items() if until > now}
@@ -123,6 +154,7 @@ class MemoryStore(Store):
             if swept >= limit:
                 break
             swept += self._expire(kept, now, limit - swept)
+        self._writes += swept
         return swept
 
     async def count_expired(self) -> int | None:
@@ -148,6 +180,7 @@ class MemoryStore(Store):
         self._dropped[target] = self._clock() + self._options.tombstone_seconds * 1_000_000
         for scope in [scope for scope in self._scopes if _owner(scope) == target]:
             del self._scopes[scope]
+            self._writes += 1
 
     def _refuse_dropped(self, scope: Scope, now: Timestamp) -> None:
         until = self._dropped.get(_owner(scope))

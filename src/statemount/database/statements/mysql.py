@@ -69,6 +69,7 @@ class MySQLStatements(StoreStatements):
             f" (SELECT id FROM {t.scope} WHERE digest = %s) AND {live} ORDER BY `key` LIMIT %s OFFSET %s) e"
             " ON e.scope_id = s.id WHERE s.digest = %s ORDER BY e.`key`"
         )
+        self._revisions = _items(f"SELECT digest, revision FROM {t.scope} WHERE digest IN", "")
         self._find_scopes = _items(
             f"SELECT s.digest, s.id FROM {t.scope} s WHERE NOT EXISTS (SELECT 1 FROM {t.dropped_run} d"
             " WHERE d.run_digest = s.run_digest AND d.expires_at > %s) AND s.digest IN",
@@ -133,6 +134,9 @@ class MySQLStatements(StoreStatements):
 
     def list_page(self, digest: bytes, now: Timestamp, limit: int, offset: int) -> Query:
         return Query(self._list_page, (now, digest, now, limit, offset, digest))
+
+    def revisions(self, digests: Sequence[bytes]) -> Query:
+        return Query(self._revisions(len(digests)), digests)
 
     def find_scopes(self, digests: Sequence[bytes], now: Timestamp) -> Query:
         return Query(self._find_scopes(len(digests)), (now, *digests))

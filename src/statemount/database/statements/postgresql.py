@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from statemount.database.query import Query, Script
+from statemount.database.query import Query, Row, Script
 from statemount.database.rows import NewScope, WriteSet
 from statemount.database.schema import TableNames
 from statemount.database.statements.base import StoreStatements
@@ -35,6 +35,14 @@ class PostgreSQLStatements(StoreStatements):
             f" FROM {t.scope} s LEFT JOIN LATERAL (SELECT * FROM {t.entry} p WHERE p.scope_id = s.id"
             " AND (p.expires_at IS NULL OR p.expires_at > $2) ORDER BY p.key LIMIT $3 OFFSET $4) e ON true"
             " WHERE s.digest = $1 ORDER BY e.key"
+        )
+        self._revisions = f"SELECT digest, revision FROM {t.scope} WHERE digest = ANY ($1::bytea[])"
+        # One look-up in the index for each scope, whatever the planner thinks of how many there are.
+        self._tails = (
+            "SELECT s.digest, s.revision, c.revision, c.kind, c.key, c.changed_at, c.writer, c.size, c.value,"
+            f" c.expires_at FROM unnest($1::bytea[], $2::bigint[]) AS p (digest, after) JOIN {t.scope} s"
+            f" ON s.digest = p.digest LEFT JOIN LATERAL (SELECT * FROM {t.change} l WHERE l.scope_id = s.id"
+            " AND l.revision > p.after ORDER BY l.revision LIMIT $3) c ON true ORDER BY s.id, c.revision"
         )
         self._find_scopes = (
             f"SELECT s.digest, s.id FROM {t.scope} s WHERE s.digest = ANY ($1::bytea[]) AND NOT EXISTS"
@@ -102,6 +110,12 @@ class PostgreSQLStatements(StoreStatements):
 
     def list_page(self, digest: bytes, now: Timestamp, limit: int, offset: int) -> Query:
         return Query(self._list_page, (digest, now, limit, offset))
+
+    def revisions(self, digests: Sequence[bytes]) -> Query:
+        return Query(self._revisions, (digests,))
+
+    def tails(self, positions: Sequence[tuple[bytes, int]], limit: int) -> Script[Sequence[Row]]:
+        return (yield Query(self._tails, (*_columns(positions), limit)))
 
     def find_scopes(self, digests: Sequence[bytes], now: Timestamp) -> Query:
         return Query(self._find_scopes, (digests, now))
