@@ -8,7 +8,7 @@ one runtime; an object that keeps connections opens them in :meth:`Resource.open
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, MutableMapping, Sequence
+from collections.abc import Callable, Collection, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, Literal, NamedTuple, TypeAlias, TypeGuard
@@ -20,6 +20,7 @@ from statemount.model import (
     AssetScope,
     Change,
     Entry,
+    LogTail,
     MappedTask,
     Page,
     Run,
@@ -116,6 +117,31 @@ class Store(Resource):
     @abstractmethod
     async def changes(self, scope: Scope, *, after: int = 0, limit: int = 1000) -> Sequence[Change]:
         """Return the log's lines with a revision above ``after``, oldest first, at most ``limit``."""
+
+    async def revisions(self, scopes: Collection[Scope]) -> Mapping[Scope, int]:
+        """Return the revision of each scope; 0 for one that was never written, or was dropped."""
+        return {scope: (await self.list(scope, limit=0)).revision for scope in scopes}
+
+    async def tails(self, positions: Mapping[Scope, int], *, limit: int = 256) -> Mapping[Scope, LogTail]:
+        """Return what the log of each scope has after a revision.
+
+        Args:
+            positions: The revision, by scope; 0 = everything.
+            limit: At most so many lines of each scope; of more, the oldest.
+        """
+        found: dict[Scope, LogTail] = {}
+        for scope, after in positions.items():
+            # The revision comes first: a line that is written in between is not taken for one that is missing.
+            revision = (await self.list(scope, limit=0)).revision
+            found[scope] = LogTail.after(after, revision, await self.changes(scope, after=after, limit=limit))
+        return found
+
+    def pulse(self) -> object | None:
+        """Return something that is equal to what it was before as long as nothing was written, by whomever.
+
+        It is to be had in no time. None = there is no such thing.
+        """
+        return None
 
     @abstractmethod
     async def sweep(self, *, limit: int = 1000) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Coroutine, Sequence
+from collections.abc import Collection, Coroutine, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -25,6 +25,7 @@ from statemount.model import (
     AssetScope,
     Change,
     Entry,
+    LogTail,
     MappedTask,
     Page,
     Run,
@@ -80,6 +81,14 @@ class RuntimeStore(Store):
     @override
     async def changes(self, scope: Scope, *, after: int = 0, limit: int = 1000) -> Sequence[Change]:
         return await (await self._runtimes.current()).store.changes(scope, after=after, limit=limit)
+
+    @override
+    async def revisions(self, scopes: Collection[Scope]) -> Mapping[Scope, int]:
+        return await (await self._runtimes.current()).store.revisions(scopes)
+
+    @override
+    async def tails(self, positions: Mapping[Scope, int], *, limit: int = 256) -> Mapping[Scope, LogTail]:
+        return await (await self._runtimes.current()).store.tails(positions, limit=limit)
 
     @override
     async def sweep(self, *, limit: int = 1000) -> int:

@@ -8,7 +8,7 @@ import pytest
 
 from statemount.errors import AssetNotFoundError, ScopeFullError, TaskInstanceNotFoundError
 from statemount.interfaces import Store
-from statemount.model import AssetScope, Entry, MappedTask, Run, Scope, TaskScope, Writer
+from statemount.model import AssetScope, Entry, LogTail, MappedTask, Run, Scope, TaskScope, Writer
 from statemount.operations import KEEP, Clear, Condition, Delete, Outcome, Result, Set
 from tests.clock import SECOND, FakeClock
 
@@ -200,6 +200,92 @@ class StoreConformance:
         assert log[3].writer is None
         assert [change.revision for change in await store.changes(TASK, after=first + 1)] == [first + 2, first + 3]
         assert len(await store.changes(TASK, limit=2)) == 2
+
+    async def test_revisions_of_many_scopes(self, store: Store) -> None:
+        """The revisions of any number of scopes are to be had at once; it is 0 for one that was never written."""
+        missing: list[Scope] = [TaskScope("etl", "run-1", "load", index) for index in range(1100)]
+        assert await store.revisions([]) == {}
+        assert await store.revisions([TASK]) == {TASK: 0}
+        asset = await put(store, ASSET, "k")
+        await put(store, TASK, "k")
+        task = await put(store, TASK, "k")
+        found = await store.revisions([TASK, *missing, ASSET])
+        assert found == {TASK: task, ASSET: asset, **dict.fromkeys(missing, 0)}
+        assert await Store.revisions(store, [TASK, ASSET, missing[0]]) == {TASK: task, ASSET: asset, missing[0]: 0}
+
+    async def test_the_tails_of_logs(self, store: Store, clock: FakeClock) -> None:
+        """The log of each scope is read on from a revision, and says whether it reaches back that far."""
+        first = await put(store, ASSET, "a", '"x\\u001f"', expires_at=clock.now + SECOND)
+        await store.apply(ASSET, [Delete("a"), Set("b/\u00e9\n", "2")], writer=API)
+        await store.apply(ASSET, [Clear()], writer=None)
+        await put(store, TASK, "k", '"not kept"')
+        log = tuple(await store.changes(ASSET))
+        last = first + 3
+        other = TaskScope("etl", "run-1", "load", 7)
+        tasks = LogTail((await store.changes(TASK))[0].revision, tuple(await store.changes(TASK)))
+        for after, limit, expected in [
+            (0, 10, LogTail(last, log)),
+            (0, 3, LogTail(last, log[:3])),
+            (first, 10, LogTail(last, log[1:])),
+            (first, 1, LogTail(last, log[1:2])),
+            (last - 1, 10, LogTail(last, log[3:])),
+            (last, 10, LogTail(last)),
+            (last + 1, 10, LogTail(last, is_whole=False)),
+            (first - 1, 10, LogTail(last, log)),
+            (first - 2, 10, LogTail(last, log, is_whole=False)),
+        ]:
+            positions: dict[Scope, int] = {ASSET: after, other: after, TASK: 0}
+            expected_of_other = LogTail(0, is_whole=after == 0)
+            expected_tails = {ASSET: expected, other: expected_of_other, TASK: tasks}
+            assert await store.tails(positions, limit=limit) == expected_tails
+            assert await Store.tails(store, positions, limit=limit) == expected_tails
+        assert await store.tails({}) == {}
+
+    async def test_the_tail_of_another_scope_of_the_same_name(self, store: Store, clock: FakeClock) -> None:
+        """A scope that was dropped and made again does not go on where it was."""
+        await put(store, ASSET, "a")
+        last = await put(store, ASSET, "a")
+        await store.drop(ASSET)
+        assert await store.tails({ASSET: last}) == {ASSET: LogTail(0, is_whole=False)}
+        clock.advance(3600)
+        await store.sweep()
+        again = await put(store, ASSET, "b")
+        assert await store.tails({ASSET: last}) == {
+            ASSET: LogTail(again, tuple(await store.changes(ASSET)), is_whole=False)
+        }
+
+    async def test_tails_of_many_scopes(self, store: Store) -> None:
+        """Tails that are read together are not mixed up."""
+        scopes: list[Scope] = [TaskScope("etl", "run-1", "load", index) for index in range(12)]
+        for number in range(3):
+            await asyncio.gather(*(put(store, scope, f"k{number}") for scope in scopes))
+        revisions = await store.revisions(scopes)
+        tails = await store.tails({scope: revisions[scope] - index % 4 for index, scope in enumerate(scopes)})
+        for index, scope in enumerate(scopes):
+            keys = [f"k{number}" for number in range(3 - index % 4, 3)]
+            assert [change.key for change in tails[scope].changes] == keys
+            assert (tails[scope].revision, tails[scope].is_whole) == (revisions[scope], True)
+
+    async def test_a_pulse_is_felt(self, store: Store, clock: FakeClock) -> None:
+        """Where there is a pulse, it stays for as long as nothing is written, and no longer."""
+
+        async def write() -> None:
+            await put(store, TASK, "k", expires_at=clock.now + SECOND)
+
+        async def sweep() -> None:
+            clock.advance(2)
+            assert await store.sweep() == 1
+
+        async def clear() -> None:
+            await store.apply(ASSET, [Clear()], writer=None)
+
+        await put(store, ASSET, "k")
+        for change in (write, sweep, clear, write, lambda: store.drop(Run("etl", "run-1"))):
+            before = store.pulse()
+            await store.read(TASK, "k")
+            assert store.pulse() == before
+            await change()
+            assert before is None or store.pulse() != before
 
     async def test_the_log_keeps_values_of_assets_up_to_a_length(self, store: Store) -> None:
         """An asset's values are in the log unless they are long; a task's are not."""

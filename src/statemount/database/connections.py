@@ -328,6 +328,12 @@ class Connections(Resource):
         """Whether :meth:`read_at_once` ever returns something."""
         return self._immediate is not None
 
+    def pulse(self) -> object | None:
+        """Return what stays equal as long as nothing is written to the database; None = that is not to be had."""
+        if self._immediate is None or self._database is None:
+            return None
+        return self._immediate.pulse()
+
     async def read(self, factory: ScriptFactory[T]) -> T:
         """Run a script of reads; each of its statements sees one moment.
 

@@ -4,13 +4,25 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from statemount.database.digests import asset_id
 from statemount.errors import ScopeFullError
 from statemount.interfaces import Clock, Store
-from statemount.model import AssetScope, Change, Entry, MappedTask, Page, Run, Scope, TaskScope, Timestamp, Writer
+from statemount.model import (
+    AssetScope,
+    Change,
+    Entry,
+    LogTail,
+    MappedTask,
+    Page,
+    Run,
+    Scope,
+    TaskScope,
+    Timestamp,
+    Writer,
+)
 from statemount.operations import OF_SCOPE, Clear, Operation, Outcome, Result
 from statemount.store.apply import ScopeState, apply, is_live
 from statemount.store.dropped import dropped
@@ -23,6 +35,7 @@ _LOG_LENGTH = 1000
 @dataclass(slots=True)
 class _Scope:
     state: ScopeState
+    born: int
     entries: dict[str, Entry] = field(default_factory=dict)
     log: deque[Change] = field(default_factory=lambda: deque(maxlen=_LOG_LENGTH))
 
@@ -42,6 +55,7 @@ class MemoryStore(Store):
         self._options = options or StoreOptions()
         self._scopes: dict[Scope, _Scope] = {}
         self._dropped: dict[Run | AssetScope, Timestamp] = {}
+        self._writes = 0
 
     async def read(self, scope: Scope, key: str) -> Entry | None:
         kept = self._scopes.get(stored_scope(scope))
@@ -89,7 +103,7 @@ class MemoryStore(Store):
             return trial.outcome
         self._refuse_dropped(target, now)
         state = ScopeState(now, now, 0, 0, keeps_values=self._options.logs_values_of(target), is_new=True)
-        kept = _Scope(state)
+        kept = _Scope(state, now)
         self._scopes[target] = kept
         return self._write(kept, operations, writer)
 
@@ -114,6 +128,7 @@ class MemoryStore(Store):
                 kept.entries[key] = entry
         state.absorb(applied)
         kept.log.extend(applied.changes)
+        self._writes += 1
         return applied.outcome
 
     def _clear_all(self, task: MappedTask, writer: Writer | None) -> Outcome:
@@ -132,6 +147,22 @@ class MemoryStore(Store):
             return ()
         return [change for change in kept.log if change.revision > after][:limit]
 
+    async def revisions(self, scopes: Collection[Scope]) -> Mapping[Scope, int]:
+        found = {scope: self._scopes.get(stored_scope(scope)) for scope in scopes}
+        return {scope: 0 if kept is None else kept.state.revision for scope, kept in found.items()}
+
+    async def tails(self, positions: Mapping[Scope, int], *, limit: int = 256) -> Mapping[Scope, LogTail]:
+        found: dict[Scope, LogTail] = {}
+        for scope, after in positions.items():
+            kept = self._scopes.get(stored_scope(scope))
+            changes = await self.changes(scope, after=after, limit=limit)
+            revision, born = (0, 0) if kept is None else (kept.state.revision, kept.born)
+            found[scope] = LogTail.after(after, revision, changes, begins_at=born)
+        return found
+
+    def pulse(self) -> object | None:
+        return self._writes
+
     async def sweep(self, *, limit: int = 1000) -> int:
         now = self._clock()
         self._dropped = {owner: until for owner, until in self._dropped.items() if until > now}
@@ -140,6 +171,7 @@ class MemoryStore(Store):
             if swept >= limit:
                 break
             swept += self._expire(kept, now, limit - swept)
+        self._writes += swept
         return swept
 
     async def count_expired(self) -> int | None:
@@ -165,6 +197,7 @@ class MemoryStore(Store):
         self._dropped[target] = self._clock() + self._options.tombstone_seconds * 1_000_000
         for scope in [scope for scope in self._scopes if _owner(scope) == target]:
             del self._scopes[scope]
+            self._writes += 1
 
     def _refuse_dropped(self, scope: Scope, now: Timestamp) -> None:
         until = self._dropped.get(_owner(scope))

@@ -48,6 +48,11 @@ class StoreStatements(ABC):
             f" FROM {t.scope} s JOIN {t.change} c ON c.scope_id = s.id"
             " WHERE s.digest = ? AND c.revision > ? ORDER BY c.revision LIMIT ?"
         )
+        self._tail = style(
+            f"SELECT s.digest, s.revision, c.revision, c.kind, c.{key}, c.changed_at, c.writer, c.size, c.value,"
+            f" c.expires_at FROM {t.scope} s LEFT JOIN {t.change} c ON c.scope_id = s.id AND c.revision > ?"
+            " WHERE s.digest = ? ORDER BY c.revision LIMIT ?"
+        )
         self._find_task = style(f"SELECT digest, id FROM {t.scope} WHERE task_digest = ?")
         self._find_run = style(f"SELECT digest, id FROM {t.scope} WHERE run_digest = ?")
         expired = f"SELECT scope_id, {key} FROM {t.entry} WHERE"
@@ -88,6 +93,18 @@ class StoreStatements(ABC):
     def changes(self, digest: bytes, after: int, limit: int) -> Query:
         """Rows: revision, kind, key, changed_at, writer, size, value, expires_at; oldest first."""
         return Query(self._changes, (digest, after, limit))
+
+    @abstractmethod
+    def revisions(self, digests: Sequence[bytes]) -> Query:
+        """Rows: digest, revision, of those that exist."""
+
+    def tails(self, positions: Sequence[tuple[bytes, int]], limit: int) -> Script[Sequence[Row]]:
+        """Return what the logs of scopes have after a revision, oldest first and at most ``limit`` lines of each.
+
+        Rows: digest, the scope's revision, then as :meth:`changes`; one row with None from there on where there is
+        nothing, none where the scope does not exist. Revision and lines are of one moment.
+        """
+        return (yield Query(self._tail, [(after, digest, limit) for digest, after in positions], "each"))
 
     @abstractmethod
     def find_scopes(self, digests: Sequence[bytes], now: Timestamp) -> Query:

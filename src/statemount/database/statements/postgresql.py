@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from statemount.database.query import Query, Script
+from statemount.database.query import Query, Row, Script
 from statemount.database.rows import NewScope, Part, WriteSet
 from statemount.database.schema import TableNames
 from statemount.database.statements.base import StoreStatements, page_statements
@@ -28,6 +28,14 @@ class PostgreSQLStatements(StoreStatements):
             f" LEFT JOIN {t.entry} e ON e.scope_id = s.id AND e.key = p.key"
         )
         self._list_page = page_statements(self._page)
+        self._revisions = f"SELECT digest, revision FROM {t.scope} WHERE digest = ANY ($1::bytea[])"
+        # One look-up in the index for each scope, whatever the planner thinks of how many there are.
+        self._tails = (
+            "SELECT s.digest, s.revision, c.revision, c.kind, c.key, c.changed_at, c.writer, c.size, c.value,"
+            f" c.expires_at FROM unnest($1::bytea[], $2::bigint[]) AS p (digest, after) JOIN {t.scope} s"
+            f" ON s.digest = p.digest LEFT JOIN LATERAL (SELECT * FROM {t.change} l WHERE l.scope_id = s.id"
+            " AND l.revision > p.after ORDER BY l.revision LIMIT $3) c ON true ORDER BY s.id, c.revision"
+        )
         self._find_scopes = (
             f"SELECT s.digest, s.id FROM {t.scope} s WHERE s.digest = ANY ($1::bytea[]) AND NOT EXISTS"
             f" (SELECT 1 FROM {t.dropped_run} d WHERE d.run_digest = s.run_digest AND d.expires_at > $2)"
@@ -109,6 +117,12 @@ class PostgreSQLStatements(StoreStatements):
         bounds = (part.prefix, part.end, part.first) if part.is_ranged else ()
         sql = self._list_page[part.is_ranged, part.keys_only]
         return Query(sql, (digest, now, part.limit, part.offset, *bounds))
+
+    def revisions(self, digests: Sequence[bytes]) -> Query:
+        return Query(self._revisions, (digests,))
+
+    def tails(self, positions: Sequence[tuple[bytes, int]], limit: int) -> Script[Sequence[Row]]:
+        return (yield Query(self._tails, (*_columns(positions), limit)))
 
     def find_scopes(self, digests: Sequence[bytes], now: Timestamp) -> Query:
         return Query(self._find_scopes, (digests, now))

@@ -45,6 +45,21 @@ class SQLiteStatements(StoreStatements):
         )
         self._list_page = page_statements(self._page)
         self._list_packed = page_statements(self._packed_page)
+        self._revision = f"SELECT digest, revision FROM {t.scope} WHERE digest = ?"
+        self._revisions_packed = sized(
+            "WITH p (number, digest) AS (VALUES ",
+            "({}, ?)",
+            f") SELECT group_concat(p.number || '{FIELD}' || s.revision, '{ROW}')"
+            f" FROM p CROSS JOIN {t.scope} s ON s.digest = p.digest",
+        )
+        self._tail_packed = (
+            f"SELECT s.revision || coalesce('{ROW}' || (SELECT group_concat(revision || '{FIELD}' || kind || '{FIELD}'"
+            f" || typeof(key) || '{FIELD}' || coalesce(hex(key), '') || '{FIELD}' || changed_at || '{FIELD}'"
+            f" || coalesce(writer, '') || '{FIELD}' || size || '{FIELD}' || coalesce(expires_at, '') || '{FIELD}'"
+            f" || typeof(value) || '{FIELD}' || coalesce(value, ''), '{ROW}') FROM (SELECT * FROM {t.change}"
+            f" WHERE scope_id = s.id AND revision > ?1 ORDER BY revision LIMIT ?3)), '') FROM {t.scope} s"
+            " WHERE s.digest = ?2"
+        )
         self._find_scope = (
             f"SELECT s.digest, s.id FROM {t.scope} s WHERE s.digest = ? AND NOT EXISTS"
             f" (SELECT 1 FROM {t.dropped_run} d WHERE d.run_digest = s.run_digest AND d.expires_at > ?)"
@@ -162,6 +177,18 @@ class SQLiteStatements(StoreStatements):
             args += [part.prefix, part.end, part.first]
         return Query(self._list_packed[kind], args, "packed", _page, Query(self._list_page[kind], args))
 
+    def revisions(self, digests: Sequence[bytes]) -> Query:
+        rows = [(digest,) for digest in digests]
+        sql, args = filled(self._revisions_packed, rows)
+        return Query(sql, args, "packed", partial(_revisions, digests), Query(self._revision, rows, "each"))
+
+    def tails(self, positions: Sequence[tuple[bytes, int]], limit: int) -> Script[Sequence[Row]]:
+        rows: list[Row] = []
+        for digest, after in positions:
+            args = (after, digest, limit)
+            rows += yield Query(self._tail_packed, args, "packed", partial(_tail, digest), Query(self._tail, args))
+        return rows
+
     def find_scopes(self, digests: Sequence[bytes], now: Timestamp) -> Query:
         return Query(self._find_scope, [(digest, now) for digest in digests], "each")
 
@@ -244,4 +271,36 @@ def _page(text: str) -> Sequence[Row]:
 
 
 def _key(row: Row) -> bytes:
+    return row[2]  # type: ignore[no-any-return]
+
+
+def _revisions(digests: Sequence[bytes], text: str) -> Sequence[Row]:
+    return [(digests[int(index)], int(revision)) for index, revision in rows_of(text, 2)]
+
+
+def _tail(digest: bytes, text: str) -> Sequence[Row]:
+    head, _, lines = text.partition(ROW)
+    scope_revision = int(head)
+    if not lines:
+        return [(digest, scope_revision, *[None] * 8)]
+    rows: list[Row] = []
+    for revision, kind, key_kind, key, at, writer, size, expires_at, value_kind, value in rows_of(lines, 10):
+        if key_kind not in ("blob", "null") or value_kind not in ("text", "null"):
+            raise ValueError("somebody else's row")
+        line = (
+            int(revision),
+            kind,
+            bytes.fromhex(key) if key_kind == "blob" else None,
+            int(at),
+            writer or None,
+            int(size),
+            value if value_kind == "text" else None,
+            number(expires_at),
+        )
+        rows.append((digest, scope_revision, *line))
+    rows.sort(key=_revision)
+    return rows
+
+
+def _revision(row: Row) -> int:
     return row[2]  # type: ignore[no-any-return]
