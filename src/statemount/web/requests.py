@@ -85,6 +85,14 @@ class Request:
             elif name == b"if-none-match":
                 self.if_none_match = value if self.if_none_match is None else self.if_none_match + b"," + value
 
+    def header(self, name: bytes) -> bytes | None:
+        """Return the value of a header that is not among the attributes; of a repeated one the last."""
+        found = None
+        for each, value in self.asgi_scope["headers"]:
+            if each == name:
+                found = value
+        return found
+
     def query(self) -> dict[str, str]:
         """Return the query's parameters by name; of a repeated one the last.
 

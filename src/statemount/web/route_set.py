@@ -6,6 +6,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from statemount.errors import AuthenticationError, ForbiddenError, StateMountError
@@ -19,6 +20,7 @@ from statemount.web.operations import ApiOperation, Endpoint, router_of
 from statemount.web.requests import ClientDisconnectedError, Receive, Request, Send
 from statemount.web.responses import Header, Response
 from statemount.web.routing import RequestPath, plain_template, request_path
+from statemount.web.streams import EventStream
 from statemount.web.variants import variant_of
 
 logger: logging.Logger = logging.getLogger("statemount.web")
@@ -128,18 +130,33 @@ class RouteSetApp:
             start: Where it begins for these routes.
         """
         request = Request(asgi_scope, receive)
-        if self._observer is None:
-            await self._answer(request, send, path, start)
-            return
-        began, status = time.perf_counter(), None
+        began = time.perf_counter()
+        response: Response | None = None
+        is_noted = self._observer is None
         try:
-            status = await self._answer(request, send, path, start)
+            response, headers = await self._answer(request, path, start)
+            if response is None:
+                return
+            if response.is_endless and not is_noted:  # how long it goes on says nothing
+                is_noted = True
+                self._note(request, response, began)
+            await response.send(send, headers, has_body=request.method != "HEAD")
+        except BaseException:
+            response = None  # who knows what of it has gone out
+            raise
         finally:
+            if not is_noted:
+                self._note(request, response, began)
+
+    def _note(self, request: Request, response: Response | None, began: float) -> None:
+        """Tell the observer that a request is over."""
+        if self._observer is not None:
             route = plain_template(request.template) or None
+            status = None if response is None else response.status
             self._observer.request(self._name, route, request.method, status, time.perf_counter() - began)
 
-    async def _answer(self, request: Request, send: Send, path: RequestPath, start: int) -> int | None:
-        """Send the answer; return its status, or None if nobody waits for one."""
+    async def _answer(self, request: Request, path: RequestPath, start: int) -> tuple[Response | None, list[Header]]:
+        """Return the answer, or None if nobody waits for one, and what it carries besides."""
         headers = [*self._headers]
         if request.correlation_id is not None:
             headers.append((b"correlation-id", request.correlation_id))
@@ -155,7 +172,7 @@ class RouteSetApp:
                 identity = request.identity = await self._access.identify(request.asgi_scope)
             response: Response = await endpoint(request)
         except ClientDisconnectedError:
-            return None
+            return None, headers
         except asyncio.CancelledError:
             if self._audit is not None:
                 self._audit.cancelled(request)
@@ -171,8 +188,9 @@ class RouteSetApp:
             token = self._access.renewed(identity)
             if token is not None:
                 headers.append((b"refreshed-api-token", token.encode()))
-        await response.send(send, headers, has_body=request.method != "HEAD")
-        return response.status
+            if isinstance(response, EventStream):
+                response.identify = partial(self._access.identify, request.asgi_scope)
+        return response, headers
 
     def _find(self, request: Request, path: RequestPath, start: int) -> Endpoint:
         match = self._router.match(path, start)
@@ -183,7 +201,7 @@ class RouteSetApp:
         variant = variant_of(request, route.variants) if route.variants else None
         endpoint = route.endpoints.get(request.method) if variant is None else route.variants[variant]
         if endpoint is None:
-            raise MethodNotAllowedError(route.allow)
+            raise MethodNotAllowedError(route.allow) if route.allow else RouteNotFoundError(path.text)
         request.variant = variant
         request.parameters = dict(zip(route.parameters, values, strict=True))
         return endpoint
