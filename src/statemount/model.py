@@ -177,7 +177,7 @@ class Page:
     """Part of a scope's live entries, by key in byte order, read at one moment.
 
     Args:
-        total: How many live entries the scope has.
+        total: How many live entries the scope has; of a list by prefix, how many with such keys.
         revision: The scope's revision at that moment; 0 for a scope that was never written.
     """
 

@@ -17,7 +17,7 @@ from functools import partial
 from typing import Protocol, TypeAlias, TypeVar, runtime_checkable
 
 from statemount.errors import ConfigurationError, UnavailableError
-from statemount.interfaces import Authenticator, Directory, Registry, Resource, Store
+from statemount.interfaces import Authenticator, Directory, Registry, Resource, Revocations, Store
 from statemount.watching.hub import Hub
 
 _logger = logging.getLogger(__name__)
@@ -32,6 +32,7 @@ class Runtime:
     Args:
         hub: Follows what is watched.
         registry: Where a host registers task instances and assets; None if it does not.
+        revocations: Knows what is revoked; None = nothing is.
     """
 
     store: Store
@@ -39,6 +40,7 @@ class Runtime:
     authenticator: Authenticator
     hub: Hub
     registry: Registry | None = None
+    revocations: Revocations | None = None
 
 
 @runtime_checkable

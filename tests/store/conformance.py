@@ -321,6 +321,86 @@ class StoreConformance:
         entry = (await store.list(TASK, limit=1)).entries[0]
         assert entry == await store.read(TASK, "a")
 
+    @pytest.mark.parametrize("keys_only", [False, True])
+    async def test_a_list_by_prefix(self, store: Store, *, keys_only: bool) -> None:
+        """A prefix means bytes, nothing stands for another character in it, and what it leaves out is not counted."""
+        keys = [
+            "a",
+            "a/",
+            "a/1",
+            "a/2",
+            "a0",
+            "A/1",
+            "a%",
+            "a_",
+            "ab",
+            "\u00e9",
+            "\u00ea",
+            "\U0010ffff",
+            "\x7f",
+            "\x7fz",
+        ]
+        await store.apply(TASK, [Set(key, '"v"') for key in keys], writer=WORKER)
+        await put(store, ASSET, "a/9")
+        revision = (await store.list(TASK, limit=0)).revision
+        for prefix in [
+            "",
+            "a",
+            "a/",
+            "a/1",
+            "a/1x",
+            "%",
+            "a%",
+            "a_",
+            "_",
+            "A",
+            "b",
+            "\u00e9",
+            "\U0010ffff",
+            "\x7f",
+            "/",
+        ]:
+            expected = sorted((key for key in keys if key.startswith(prefix)), key=str.encode)
+            page = await store.list(TASK, limit=100, prefix=prefix, keys_only=keys_only)
+            assert [entry.key for entry in page.entries] == expected, prefix
+            assert {entry.value for entry in page.entries} <= {"" if keys_only else '"v"'}
+            assert (page.total, page.revision) == (len(expected), revision)
+            part = await store.list(TASK, limit=2, offset=1, prefix=prefix, keys_only=keys_only)
+            assert (part.entries, part.total) == (page.entries[1:3], len(expected))
+        assert (await store.list(TaskScope("etl", "run-9", "load"), limit=9, prefix="a")).total == 0
+
+    @pytest.mark.parametrize("prefix", ["", "k", "k1", "\u00e9"])
+    async def test_a_list_goes_on_after_a_key(self, store: Store, clock: FakeClock, prefix: str) -> None:
+        """A walk from key to key meets each once, whatever is written and removed behind it; the total is of all."""
+        keys = [*(f"k{number}" for number in range(12)), "j", "l", "k\u00e9", "\u00e9", "\u00e9\u00e9", "k1 "]
+        await store.apply(TASK, [Set(key, "1") for key in keys], writer=WORKER)
+        await put(store, TASK, "k5", expires_at=clock.now + SECOND)
+        clock.advance(1)
+        wanted = sorted((key for key in keys if key.startswith(prefix) and key != "k5"), key=str.encode)
+        found: list[str] = []
+        after: str | None = None
+        while step := (await store.list(TASK, limit=3, prefix=prefix, after=after)).entries:
+            found += [entry.key for entry in step]
+            after = found[-1]
+            await store.apply(TASK, [Delete(found[0]), Set(found[0], "2")], writer=WORKER)
+        assert found == wanted
+        for after in ["", "k1", "k1 ", "k1x", "\u00e9", "\U0010ffff"]:
+            page = await store.list(TASK, limit=100, prefix=prefix, after=after)
+            assert [entry.key for entry in page.entries] == [key for key in wanted if key.encode() > after.encode()]
+            assert page.total == len(wanted)
+            rest = await store.list(TASK, limit=2, offset=2, prefix=prefix, after=after)
+            assert rest.entries == page.entries[2:4]
+
+    async def test_a_list_of_keys_alone(self, store: Store, clock: FakeClock) -> None:
+        """Where only keys are wanted the values stay away, and everything else about the entries is there."""
+        end = clock.now + SECOND
+        await store.apply(TASK, [Set("a", '"' + "x" * 900 + '"', end), Set("b", "[]")], writer=API)
+        await put(store, TASK, "c")
+        page = await store.list(TASK, limit=2)
+        assert (await store.list(TASK, limit=2, keys_only=True)).entries == tuple(
+            entry._replace(value="") for entry in page.entries
+        )
+
     async def test_an_expired_entry_is_gone_from_that_moment(self, store: Store, clock: FakeClock) -> None:
         """Reads, lists and counts do not see an entry from its ``expires_at`` on, swept or not."""
         await put(store, TASK, "a", expires_at=clock.now + 2 * SECOND)

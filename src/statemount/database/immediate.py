@@ -15,6 +15,7 @@ from statemount.database.query import Query, Row
 
 _MAPPED_BYTES = 256 * 1024 * 1024  # of the file: what another connection writes does not empty a mapping, as a cache
 _SLOW_SECONDS = 0.001
+_SLOW_SECONDS_EACH = 0.00005  # of a look-up among several
 _SLOW_READS = 3  # in a row: a single one has only been interrupted
 _REST_FACTOR = 10  # so that what is slow takes a tenth of the event loop's time at most
 _REST_SECONDS = 1.0
@@ -36,11 +37,12 @@ class ImmediateReads:
         self._slow = 0
         self._rests_until = 0.0
 
-    def rows(self, query: Query) -> Sequence[Row] | None:
-        """Return the rows of a look-up by key; None = ask in another way.
+    def rows(self, query: Query, count: int = 1) -> Sequence[Row] | None:
+        """Return the rows of look-ups by key; None = ask in another way.
 
         Args:
             query: Of the mode ``one``.
+            count: How many look-ups it is.
         """
         began = time.perf_counter()
         if began < self._rests_until:
@@ -53,7 +55,7 @@ class ImmediateReads:
             self._rests_until = time.perf_counter() + _REST_SECONDS
             return None
         ended = time.perf_counter()
-        if ended - began < _SLOW_SECONDS:
+        if ended - began < _SLOW_SECONDS + count * _SLOW_SECONDS_EACH:
             self._slow = 0
         else:
             self._slow += 1

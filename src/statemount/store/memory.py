@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections import deque
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -22,8 +23,8 @@ from statemount.model import (
     Timestamp,
     Writer,
 )
-from statemount.operations import Clear, Operation, Outcome, Result
-from statemount.store.apply import MAKES_ENTRY, ScopeState, apply, is_live
+from statemount.operations import OF_SCOPE, Clear, Operation, Outcome, Result
+from statemount.store.apply import ScopeState, apply, is_live
 from statemount.store.dropped import dropped
 from statemount.store.options import StoreOptions
 from statemount.store.scopes import check_clears_task, stored_scope
@@ -61,12 +62,26 @@ class MemoryStore(Store):
         entry = None if kept is None else kept.entries.get(key)
         return entry if entry is not None and is_live(entry, self._clock()) else None
 
-    async def list(self, scope: Scope, *, limit: int, offset: int = 0) -> Page:
+    async def list(
+        self,
+        scope: Scope,
+        *,
+        limit: int,
+        offset: int = 0,
+        prefix: str = "",
+        after: str | None = None,
+        keys_only: bool = False,
+    ) -> Page:
         kept = self._scopes.get(stored_scope(scope))
         if kept is None:
             return Page((), 0, 0)
-        live = sorted(_live(kept, self._clock()), key=lambda entry: entry.key.encode())
-        return Page(tuple(live[offset : offset + limit]), len(live), kept.state.revision)
+        found = {entry.key.encode(): entry for entry in _live(kept, self._clock()) if entry.key.startswith(prefix)}
+        keys = sorted(found)
+        offset += 0 if after is None else bisect_right(keys, after.encode())
+        entries = [found[key] for key in keys[offset : offset + limit]]
+        if keys_only:
+            entries = [entry._replace(value="") for entry in entries]
+        return Page(tuple(entries), len(keys), kept.state.revision)
 
     async def apply(
         self,
@@ -83,16 +98,18 @@ class MemoryStore(Store):
         if kept is not None:
             return self._write(kept, operations, writer)
         now = self._clock()
-        if not any(isinstance(operation, MAKES_ENTRY) for operation in operations):
-            return self._write(_Scope(ScopeState(0, now, 0, 0), 0), operations, writer)
+        trial = apply(ScopeState.of_nothing(now), operations, writer=writer, now=now, options=self._options)
+        if not trial.changes:
+            return trial.outcome
         self._refuse_dropped(target, now)
-        kept = _Scope(ScopeState(now, now, 0, 0, keeps_values=self._options.logs_values_of(target)), now)
+        state = ScopeState(now, now, 0, 0, keeps_values=self._options.logs_values_of(target), is_new=True)
+        kept = _Scope(state, now)
         self._scopes[target] = kept
         return self._write(kept, operations, writer)
 
     def _write(self, kept: _Scope, operations: Sequence[Operation], writer: Writer | None) -> Outcome:
         state, now = kept.state, self._clock()
-        state.known = {o.key: kept.entries.get(o.key) for o in operations if not isinstance(o, Clear)}
+        state.known = {o.key: kept.entries.get(o.key) for o in operations if not isinstance(o, OF_SCOPE)}
         state.live = 0
         if any(isinstance(o, Clear) for o in operations):
             state.live = sum(1 for _ in _live(kept, max(now, state.updated_at)))

@@ -31,8 +31,10 @@ class Request:
     Attributes:
         if_match: ``If-Match``, repeated ones as one list; ``if_none_match`` likewise.
         identity: Who is asking; set before an endpoint is called that needs one.
+        note: Is called once when the request is answered; None = it was, or nobody wants to know.
         named: What the body addresses, for the audit log: its fields, by name.
         parameters: The path's parameters by name, decoded.
+        status: Of the answer, once it is sent; None = nobody waits for one.
         template: The route's template, for the log.
         variant: The kind of request that it is besides its method; see :mod:`statemount.web.variants`.
     """
@@ -48,8 +50,10 @@ class Request:
         "if_none_match",
         "method",
         "named",
+        "note",
         "parameters",
         "receive",
+        "status",
         "template",
         "variant",
     )
@@ -62,6 +66,8 @@ class Request:
         self.method: str = asgi_scope["method"]
         self.parameters: dict[str, str] = {}
         self.named: Mapping[str, object] = _NOTHING
+        self.note: Callable[[], None] | None = None
+        self.status: int | None = None
         self.template: str = ""
         self.variant: str | None = None
         self.accept: bytes = b""

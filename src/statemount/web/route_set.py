@@ -5,14 +5,15 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Iterable, Mapping, Sequence
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from statemount.errors import AuthenticationError, ForbiddenError, StateMountError
 from statemount.interfaces import AsgiScope, Authenticator, Clock, Identity, RouteSet
 from statemount.observer import Observer
 from statemount.web.audit import AuditLog
+from statemount.web.below import BelowApp
 from statemount.web.documentation import Documentation
 from statemount.web.errors import ErrorResponses, MethodNotAllowedError, RouteNotFoundError, Wording
 from statemount.web.openapi import merged
@@ -22,6 +23,9 @@ from statemount.web.responses import Header, Response
 from statemount.web.routing import RequestPath, plain_template, request_path
 from statemount.web.streams import EventStream
 from statemount.web.variants import variant_of
+
+if TYPE_CHECKING:
+    from starlette.routing import BaseRoute
 
 logger: logging.Logger = logging.getLogger("statemount.web")
 
@@ -39,9 +43,9 @@ class Access:
         self._route_set = route_set
         self._may_renew = route_set == "execution" and type(authenticator).renew is not Authenticator.renew
 
-    async def identify(self, asgi_scope: AsgiScope) -> Identity:
+    def identify(self, asgi_scope: AsgiScope) -> Awaitable[Identity]:
         """Return who is asking; see :meth:`Authenticator.authenticate`."""
-        return await self._authenticator.authenticate(asgi_scope, self._route_set)
+        return self._authenticator.authenticate(asgi_scope, self._route_set)
 
     async def identify_for_renewal(self, asgi_scope: AsgiScope) -> Identity | None:
         """Return who is asking where no route needs to know: a fresh token goes out even so, as Airflow's does."""
@@ -116,13 +120,23 @@ class RouteSetApp:
         else:
             await refuse(scope, receive, send)
 
+    def route(self, prefix: str) -> BaseRoute:
+        """Return a route for Starlette and FastAPI; see :meth:`StateMount.route`."""
+        from statemount.web.route import StateRoute
+
+        return StateRoute(prefix, self)
+
+    def below(self, prefix: str) -> BelowApp:
+        """Return this app for a host whose router changes the path; see :meth:`StateMount.below`."""
+        return BelowApp(self, prefix)
+
     def openapi_into(self, document: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
         """Return a host's OpenAPI document with our operations in it; see :meth:`StateMount.openapi_into`."""
         return merged(document, [self.documentation.part(prefix)])
 
-    async def serve(
+    def serve(
         self, asgi_scope: AsgiScope, receive: Receive, send: Send, path: RequestPath, start: int = 0
-    ) -> None:
+    ) -> Awaitable[None]:
         """Answer a request.
 
         Args:
@@ -130,36 +144,31 @@ class RouteSetApp:
             start: Where it begins for these routes.
         """
         request = Request(asgi_scope, receive)
+        answer = self._answer if self._observer is None else self._answer_observed
+        return answer(request, send, path, start)
+
+    async def _answer_observed(self, request: Request, send: Send, path: RequestPath, start: int) -> None:
         began = time.perf_counter()
-        response: Response | None = None
-        is_noted = self._observer is None
-        try:
-            response, headers = await self._answer(request, path, start)
-            if response is None:
-                return
-            if response.is_endless and not is_noted:  # how long it goes on says nothing
-                is_noted = True
-                self._note(request, response, began)
-            await response.send(send, headers, has_body=request.method != "HEAD")
-        except BaseException:
-            response = None  # who knows what of it has gone out
-            raise
-        finally:
-            if not is_noted:
-                self._note(request, response, began)
 
-    def _note(self, request: Request, response: Response | None, began: float) -> None:
-        """Tell the observer that a request is over."""
-        if self._observer is not None:
+        def note() -> None:
+            request.note = None
             route = plain_template(request.template) or None
-            status = None if response is None else response.status
-            self._observer.request(self._name, route, request.method, status, time.perf_counter() - began)
+            seconds = time.perf_counter() - began
+            if self._observer is not None:
+                self._observer.request(self._name, route, request.method, request.status, seconds)
 
-    async def _answer(self, request: Request, path: RequestPath, start: int) -> tuple[Response | None, list[Header]]:
-        """Return the answer, or None if nobody waits for one, and what it carries besides."""
-        headers = [*self._headers]
+        request.note = note
+        try:
+            await self._answer(request, send, path, start)
+        finally:
+            if request.note is not None:
+                request.note()
+
+    async def _answer(self, request: Request, send: Send, path: RequestPath, start: int) -> None:
+        """Send the answer; note its status in the request."""
+        headers = self._headers
         if request.correlation_id is not None:
-            headers.append((b"correlation-id", request.correlation_id))
+            headers = (*headers, (b"correlation-id", request.correlation_id))
         identity = failure = None
         try:
             try:
@@ -172,7 +181,7 @@ class RouteSetApp:
                 identity = request.identity = await self._access.identify(request.asgi_scope)
             response: Response = await endpoint(request)
         except ClientDisconnectedError:
-            return None, headers
+            return
         except asyncio.CancelledError:
             if self._audit is not None:
                 self._audit.cancelled(request)
@@ -187,10 +196,19 @@ class RouteSetApp:
         if identity is not None and self._access is not None:
             token = self._access.renewed(identity)
             if token is not None:
-                headers.append((b"refreshed-api-token", token.encode()))
-            if isinstance(response, EventStream):
-                response.identify = partial(self._access.identify, request.asgi_scope)
-        return response, headers
+                headers = (*headers, (b"refreshed-api-token", token.encode()))
+        if response.is_endless:
+            self._begin(request, response)
+        await response.send(send, headers, has_body=request.method != "HEAD")
+        request.status = response.status
+
+    def _begin(self, request: Request, response: Response) -> None:
+        """Get ready for an answer that may never end."""
+        if isinstance(response, EventStream) and self._access is not None:
+            response.identify = partial(self._access.identify, request.asgi_scope)
+        request.status = response.status
+        if request.note is not None:  # how long it goes on says nothing of the app
+            request.note()
 
     def _find(self, request: Request, path: RequestPath, start: int) -> Endpoint:
         match = self._router.match(path, start)

@@ -37,7 +37,7 @@ def request_path(asgi_scope: AsgiScope) -> RequestPath:
     is used from where it says the same as ``path``.
     """
     path: str = asgi_scope["path"]
-    raw: bytes = (asgi_scope.get("raw_path") or b"").partition(b"?")[0]
+    raw = _raw_path(asgi_scope)
     root: str = asgi_scope.get("root_path", "")
     text = path
     if root:
@@ -59,6 +59,16 @@ def request_path(asgi_scope: AsgiScope) -> RequestPath:
     if prefix:
         raw = raw[_raw_offset(raw, len(prefix)) :]
     return RequestPath(_strict(decoded[len(prefix) :]), raw)
+
+
+def encoded_path(asgi_scope: AsgiScope) -> str:
+    """Return what ``raw_path`` says, decoded as servers do; empty where there is none."""
+    return _lossy(_raw_path(asgi_scope))
+
+
+def _raw_path(asgi_scope: AsgiScope) -> bytes:
+    raw: bytes = (asgi_scope.get("raw_path") or b"").partition(b"?")[0]
+    return raw
 
 
 def _below(path: str, root: str) -> str:
