@@ -201,11 +201,15 @@ class Settings(BaseModel):
     """How long an answer of the directory may be used again: within this time a removed task instance or a withdrawn
     grant is refused everywhere; 0 = ask every time."""
 
-    watch_poll_interval_seconds: Annotated[float, Field(ge=0.01, le=60, json_schema_extra=_unit("seconds"))] = 0.25
+    watch_poll_interval_seconds: Annotated[
+        float, Field(allow_inf_nan=False, ge=0.01, le=60, json_schema_extra=_unit("seconds"))
+    ] = 0.25
     """How often every process asks the database for what other processes have changed, as long as somebody watches. On
     PostgreSQL, as long as they are heard (`watch_listen_url`), a tenth as often."""
 
-    watch_heartbeat_seconds: Annotated[float, Field(ge=0.1, le=600, json_schema_extra=_unit("seconds"))] = 15.0
+    watch_heartbeat_seconds: Annotated[
+        float, Field(allow_inf_nan=False, ge=0.1, le=600, json_schema_extra=_unit("seconds"))
+    ] = 15.0
     """How often a watch is sent a sign of life; then it is also asked again whether it may go on."""
 
     watch_listen_url: Annotated[SecretUrl | None, AfterValidator(_is_url_or_off)] = None

@@ -93,6 +93,9 @@ class Feed:
             if self.position == 0:  # the scope's first changes, whose revisions are not consecutive to nothing
                 self._forget(events[0].revision - 1)
         else:
+            if self.position == 0:  # the scope was made, and nothing is written to it yet
+                self._forget(tail.revision)
+                self.position = tail.revision
             return ()
         first_number = self.next_number
         self._events += events

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import time
 from collections.abc import Iterable
-from itertools import islice
+from itertools import chain, islice
 
 from statemount.errors import StateMountError
 from statemount.interfaces import Store
@@ -82,7 +83,7 @@ class Follower:
 
     def note_all(self) -> None:
         """Take note that any scope may have moved."""
-        self._polled_at = 0.0
+        self._polled_at = -math.inf
         self._wake()
 
     def poll_every(self, seconds: float) -> None:
@@ -112,10 +113,11 @@ class Follower:
         while True:
             if self.feeds and self._until_poll() <= 0:
                 await self._poll()
-            elif self._asked:
-                await self._read([*islice(self._asked, _FEEDS)])
-            elif self._moved and self._pace.rest() <= 0:
-                await self._read([*islice(self._moved, _FEEDS)])
+                continue
+            moved = self._moved if self._pace.rest() <= 0 else ()
+            feeds = dict.fromkeys(islice(chain(self._asked, moved), _FEEDS))
+            if feeds:
+                await self._read(list(feeds))
             else:
                 await self._wait()
 

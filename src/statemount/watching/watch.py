@@ -125,8 +125,7 @@ class Watch:
             self.revision = tail.revision
         else:
             events = [event for event in map(Event.of, tail.changes) if event.concerns(self.key)]
-            if tail.changes:
-                self.revision = tail.changes[-1].revision
+            self.revision = tail.changes[-1].revision if tail.changes else tail.revision
         number = feed.number_after(self.revision, generation)
         if number is not None:
             self.number = number
@@ -170,8 +169,8 @@ class Watch:
 
     @property
     def has_fallen_behind(self) -> bool:
-        """Whether events that it is to be told are gone."""
-        return not self.feed.has(self.number)
+        """Whether it was with the others, and events that it is to be told are gone."""
+        return not self._is_behind and not self.feed.has(self.number)
 
     def began_sending(self) -> None:
         """Take note that something is being sent, by the task that calls."""

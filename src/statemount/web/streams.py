@@ -176,8 +176,11 @@ async def _send(watch: Watch, send: Send, text: bytes, *, more: bool = True) -> 
 
 
 async def _until_gone(receive: Receive) -> None:
-    while (await receive())["type"] != "http.disconnect":
-        pass
+    try:
+        while (await receive())["type"] != "http.disconnect":
+            pass
+    except Exception as error:  # a server that cannot say more
+        logger.debug("the reader of a watch is taken to be gone: %r", error)
 
 
 def _uncancel() -> None:
