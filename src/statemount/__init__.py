@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from statemount.auth import JWKS, DefaultAuthorizer, HostAuth, JWTAuth
+    from statemount.directory.airflow import AirflowDirectory
     from statemount.directory.claims import ClaimsDirectory
     from statemount.directory.memory import MemoryDirectory
     from statemount.directory.open import OpenDirectory
@@ -60,6 +61,7 @@ if TYPE_CHECKING:
     from statemount.mount import StateMount
     from statemount.operations import (
         Check,
+        CheckScope,
         Clear,
         Condition,
         Delete,
@@ -83,6 +85,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "JWKS",
+    "AirflowDirectory",
     "Asset",
     "AssetNotFoundError",
     "AssetScope",
@@ -91,6 +94,7 @@ __all__ = [
     "Authorizer",
     "Change",
     "Check",
+    "CheckScope",
     "ClaimsDirectory",
     "Clear",
     "Condition",
@@ -155,6 +159,7 @@ _HOMES = {
     "DefaultAuthorizer": "auth",
     "HostAuth": "auth",
     "JWTAuth": "auth",
+    "AirflowDirectory": "directory.airflow",
     "ClaimsDirectory": "directory.claims",
     "MemoryDirectory": "directory.memory",
     "OpenDirectory": "directory.open",
@@ -199,6 +204,7 @@ _HOMES = {
     "Writer": "model",
     "StateMount": "mount",
     "Check": "operations",
+    "CheckScope": "operations",
     "Clear": "operations",
     "Condition": "operations",
     "Delete": "operations",

@@ -8,7 +8,7 @@ one runtime; an object that keeps connections opens them in :meth:`Resource.open
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, MutableMapping, Sequence
+from collections.abc import Callable, Collection, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, Literal, NamedTuple, TypeAlias, TypeGuard
@@ -20,6 +20,7 @@ from statemount.model import (
     AssetScope,
     Change,
     Entry,
+    LogTail,
     MappedTask,
     Page,
     Run,
@@ -73,12 +74,24 @@ class Store(Resource):
         """Return the live entry, or None. The read begins after the call: it never comes from a cache of entries."""
 
     @abstractmethod
-    async def list(self, scope: Scope, *, limit: int, offset: int = 0) -> Page:
+    async def list(
+        self,
+        scope: Scope,
+        *,
+        limit: int,
+        offset: int = 0,
+        prefix: str = "",
+        after: str | None = None,
+        keys_only: bool = False,
+    ) -> Page:
         """Return live entries by key in byte order; the page, its total and its revision are of one moment.
 
         Args:
             limit: At most so many entries; 0 gives the count alone.
             offset: How many to pass over; 0 to 2^63 - 1.
+            prefix: Of the keys that are looked at, byte by byte; the others are not counted either.
+            after: Begin with the first key that is greater than this; those before it are counted all the same.
+            keys_only: Leave the values where they are, however long: each comes as an empty text.
         """
 
     @abstractmethod
@@ -104,6 +117,31 @@ class Store(Resource):
     @abstractmethod
     async def changes(self, scope: Scope, *, after: int = 0, limit: int = 1000) -> Sequence[Change]:
         """Return the log's lines with a revision above ``after``, oldest first, at most ``limit``."""
+
+    async def revisions(self, scopes: Collection[Scope]) -> Mapping[Scope, int]:
+        """Return the revision of each scope; 0 for one that was never written, or was dropped."""
+        return {scope: (await self.list(scope, limit=0)).revision for scope in scopes}
+
+    async def tails(self, positions: Mapping[Scope, int], *, limit: int = 256) -> Mapping[Scope, LogTail]:
+        """Return what the log of each scope has after a revision.
+
+        Args:
+            positions: The revision, by scope; 0 = everything.
+            limit: At most so many lines of each scope; of more, the oldest.
+        """
+        found: dict[Scope, LogTail] = {}
+        for scope, after in positions.items():
+            # The revision comes first: a line that is written in between is not taken for one that is missing.
+            revision = (await self.list(scope, limit=0)).revision
+            found[scope] = LogTail.after(after, revision, await self.changes(scope, after=after, limit=limit))
+        return found
+
+    def pulse(self) -> object | None:
+        """Return something that is equal to what it was before as long as nothing was written, by whomever.
+
+        It is to be had in no time. None = there is no such thing.
+        """
+        return None
 
     @abstractmethod
     async def sweep(self, *, limit: int = 1000) -> int:
@@ -286,6 +324,9 @@ class Identity:
         claims: The token's claims, read-only; empty for a host's own identity unless it gives some.
         expires_at: When the credentials end, seconds since the epoch; None = unknown.
         issued_at: When they were issued, seconds since the epoch; None = unknown.
+
+    Attributes:
+        task_instance_text: The usual text of ``task_instance_id``; empty if there is none.
     """
 
     subject: str
@@ -295,6 +336,11 @@ class Identity:
     claims: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}), hash=False, compare=False)
     expires_at: float | None = None
     issued_at: float | None = None
+    task_instance_text: str = field(init=False, repr=False, hash=False, compare=False)
+
+    def __post_init__(self) -> None:
+        text = "" if self.task_instance_id is None else str(self.task_instance_id)
+        object.__setattr__(self, "task_instance_text", text)
 
     @property
     def credentials(self) -> Sequence[Credential]:

@@ -43,11 +43,14 @@ from statemount.service import StateService
 from statemount.service.sweeper import Sweeper
 from statemount.settings import Settings
 from statemount.web.app import StateApp
+from statemount.web.below import BelowApp
 from statemount.web.lifespan import serve_lifespan
 from statemount.web.requests import Receive, Send
 from statemount.web.route_set import RouteSetApp
 
 if TYPE_CHECKING:
+    from starlette.routing import BaseRoute
+
     from statemount.metrics import CollectorRegistry
 
 _logger = logging.getLogger(__name__)
@@ -173,6 +176,36 @@ class StateMount:
     def public(self) -> RouteSetApp:
         """The routes for people and services, as an ASGI app of their own."""
         return self._app.public
+
+    def route(self, prefix: str) -> BaseRoute:
+        """Return a route for Starlette and FastAPI: ``Starlette(routes=[state.route("/state")])``.
+
+        It is a ``Mount`` that lets keys with newlines through. :attr:`execution` and :attr:`public` have the same
+        method.
+
+        Args:
+            prefix: Where it is mounted, such as ``/state``.
+
+        Raises:
+            ConfigurationError: The prefix does not begin with a slash, or ends with one.
+        """
+        from statemount.web.route import StateRoute
+
+        return StateRoute(prefix, self)
+
+    def below(self, prefix: str) -> BelowApp:
+        """Return this app for a host whose router changes the path of what it mounts, as Litestar's does.
+
+        It takes the path as it was sent, so that no key is damaged. :attr:`execution` and :attr:`public` have the same
+        method.
+
+        Args:
+            prefix: Where it is mounted, such as ``/state``, with every prefix of routers around it.
+
+        Raises:
+            ConfigurationError: The prefix does not begin with a slash, or ends with one.
+        """
+        return BelowApp(self, prefix)
 
     def openapi_into(self, document: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
         """Return a host's OpenAPI document with our operations in it.

@@ -186,8 +186,10 @@ class Parts:
         self._wrap = None if directory is not None else _DIRECTORIES.get(settings.directory)
         self._memory_registry = MemoryDirectory(clock=clock) if in_memory or settings.directory == "memory" else None
         self._directory = directory
-        if directory is None and self._wrap is None:
-            self._directory = _named_directory(settings.directory)
+        if directory is None and settings.directory == "airflow":
+            self._directory = self._airflow_directory()
+        elif directory is None and self._wrap is None:
+            self._directory = _found("directory", settings.directory)
         self._store = store
         if store is None and (settings.store == "memory" or (settings.store == "database" and in_memory)):
             self._store = MemoryStore(clock=clock, options=store_options(settings))
@@ -223,6 +225,21 @@ class Parts:
             registry = CachedRegistry(await database.registry(), max_age=max_age, observer=self._observer)
         return store, await opened.open(self._wrap(registry)), revocations
 
+    def _airflow_directory(self) -> Callable[[], Directory]:
+        """Return what makes the directory of a runtime.
+
+        Raises:
+            ConfigurationError: The settings do not name Airflow's database.
+        """
+        from statemount.directory.airflow import AirflowDirectory, AirflowTables
+
+        if self._settings.airflow_database_url is None:
+            raise ConfigurationError("directory 'airflow' needs airflow_database_url: Airflow's metadata database")
+        url = self._settings.airflow_database_url.get_secret_value()
+        max_age = timedelta(seconds=self._settings.directory_cache_seconds)
+        AirflowTables(url)  # refuses now what could never work
+        return lambda: AirflowDirectory(url, max_age=max_age, observer=self._observer)
+
 
 def store_options(settings: Settings) -> StoreOptions:
     """Return the limits of a scope as the settings say."""
@@ -236,12 +253,6 @@ def clean_up_rules(settings: Settings) -> CleanUpRules:
         asset_grace=timedelta(days=settings.asset_grace_days),
         directory_retention=timedelta(days=settings.directory_retention_days),
     )
-
-
-def _named_directory(name: str) -> Any:
-    if name == "airflow":
-        raise ConfigurationError("directory 'airflow' is not available in this version: use database, claims or open")
-    return _found("directory", name)
 
 
 def _found(setting: str, path: str) -> Any:

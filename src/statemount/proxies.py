@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Coroutine, Mapping, Sequence
+from typing import Any
 from uuid import UUID
 
 from typing_extensions import override
@@ -24,6 +25,7 @@ from statemount.model import (
     AssetScope,
     Change,
     Entry,
+    LogTail,
     MappedTask,
     Page,
     Run,
@@ -44,13 +46,26 @@ class RuntimeStore(Store):
         self._runtimes = runtimes
 
     @override
-    async def read(self, scope: Scope, key: str) -> Entry | None:
-        runtime = self._runtimes.running() or await self._runtimes.current()
-        return await runtime.store.read(scope, key)
+    def read(self, scope: Scope, key: str) -> Coroutine[Any, Any, Entry | None]:
+        runtime = self._runtimes.running()
+        return self._read_first(scope, key) if runtime is None else runtime.store.read(scope, key)
+
+    async def _read_first(self, scope: Scope, key: str) -> Entry | None:
+        return await (await self._runtimes.current()).store.read(scope, key)
 
     @override
-    async def list(self, scope: Scope, *, limit: int, offset: int = 0) -> Page:
-        return await (await self._runtimes.current()).store.list(scope, limit=limit, offset=offset)
+    async def list(
+        self,
+        scope: Scope,
+        *,
+        limit: int,
+        offset: int = 0,
+        prefix: str = "",
+        after: str | None = None,
+        keys_only: bool = False,
+    ) -> Page:
+        store = (await self._runtimes.current()).store
+        return await store.list(scope, limit=limit, offset=offset, prefix=prefix, after=after, keys_only=keys_only)
 
     @override
     async def apply(
@@ -66,6 +81,14 @@ class RuntimeStore(Store):
     @override
     async def changes(self, scope: Scope, *, after: int = 0, limit: int = 1000) -> Sequence[Change]:
         return await (await self._runtimes.current()).store.changes(scope, after=after, limit=limit)
+
+    @override
+    async def revisions(self, scopes: Collection[Scope]) -> Mapping[Scope, int]:
+        return await (await self._runtimes.current()).store.revisions(scopes)
+
+    @override
+    async def tails(self, positions: Mapping[Scope, int], *, limit: int = 256) -> Mapping[Scope, LogTail]:
+        return await (await self._runtimes.current()).store.tails(positions, limit=limit)
 
     @override
     async def sweep(self, *, limit: int = 1000) -> int:
@@ -95,9 +118,16 @@ class RuntimeDirectory(Registry):
         self._runtimes = runtimes
 
     @override
-    async def task_scope(self, task_instance_id: UUID, identity: Identity | None = None) -> TaskScope | None:
-        runtime = self._runtimes.running() or await self._runtimes.current()
-        return await runtime.directory.task_scope(task_instance_id, identity)
+    def task_scope(
+        self, task_instance_id: UUID, identity: Identity | None = None
+    ) -> Coroutine[Any, Any, TaskScope | None]:
+        runtime = self._runtimes.running()
+        if runtime is None:
+            return self._task_scope_first(task_instance_id, identity)
+        return runtime.directory.task_scope(task_instance_id, identity)
+
+    async def _task_scope_first(self, task_instance_id: UUID, identity: Identity | None) -> TaskScope | None:
+        return await (await self._runtimes.current()).directory.task_scope(task_instance_id, identity)
 
     @override
     async def has_task_instance(self, target: TaskScope | MappedTask, identity: Identity | None = None) -> bool:

@@ -96,6 +96,7 @@ class StatePageQuery(PageQuery):
 
 
 ParametersT = TypeVar("ParametersT", bound=Parameters)
+_ReadT = TypeVar("_ReadT")
 
 Place = Literal["path", "query"]
 
@@ -124,7 +125,7 @@ def read_parameters(
         ]
 
 
-def checked(parameters: ParametersT | None, problems: Sequence[Problem]) -> ParametersT:
+def checked(parameters: _ReadT | None, problems: Sequence[Problem]) -> _ReadT:
     """Return parameters with which nothing is wrong.
 
     Raises:
