@@ -54,10 +54,10 @@ class TokenMiddleware:
     async def _answer(self, scope: AsgiScope) -> Response:
         try:
             identity = await self._auth.authenticate(with_first_credentials(scope), "execution")
-        except AuthenticationError as error:
-            return _refusal(401, "Missing auth token", error)
         except (InvalidTokenError, ForbiddenError) as error:
             return _refusal(403, "Invalid auth token", error)
+        except AuthenticationError as error:
+            return _refusal(401, "Missing auth token", error)
         except UnavailableError as error:
             return _refusal(503, "The keys cannot be fetched now", error)
         if identity.task_instance_id is None:
