@@ -16,7 +16,13 @@ from pathlib import Path
 from tests.orchestrators.environment import interpreter_of
 
 _HERE = Path(__file__).resolve().parent
-_SUITES = {"airflow31": "airflow", "airflow32": "airflow", "dagster": "dagster", "prefect": "prefect"}
+_SUITES = {
+    "airflow31": "airflow",
+    "airflow31beside": "airflow",  # with SQLAlchemy 1.4, so that the app cannot be in it
+    "airflow32": "airflow",
+    "dagster": "dagster",
+    "prefect": "prefect",
+}
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -27,7 +33,7 @@ def main(arguments: Sequence[str]) -> int:
         return 2
     began = time.monotonic()
     try:
-        interpreter = interpreter_of(name)
+        interpreter = interpreter_of(name, is_whole=name != "airflow31beside")
     except subprocess.CalledProcessError as error:
         print(error, file=sys.stderr)
         return 1

@@ -3,6 +3,7 @@
 import json
 
 import httpx
+from airflow.configuration import conf
 from airflow.sdk import Asset, Connection, dag, task
 
 from statemount.airflow import current_worker
@@ -40,11 +41,11 @@ def checks():
             print(json.dumps({"task": worker.task_state.get("key")}))
         connection = Connection.get("statemount")
         print(f"masked: {connection.password}")
-        execution = worker._url.replace("/statemount", "/execution")
+        server = conf.get("core", "execution_api_server_url").rstrip("/").removesuffix("/execution")
         headers = {"Authorization": f"Bearer {connection.password}"}
         for url, name in (
-            (f"{execution}/variables/any", "execution"),
-            (worker._url.replace("/statemount", "/api/v2/dags"), "public"),
+            (f"{server}/execution/variables/any", "execution"),
+            (f"{server}/api/v2/dags", "public"),
             (f"{worker._url}/api/v2/assets/1/state-store", "our public"),
             (f"{worker._url}/execution/store/ti/00000000-0000-7000-8000-000000000000/key", "another task"),
         ):

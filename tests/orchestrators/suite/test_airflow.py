@@ -1,4 +1,7 @@
-"""The plugin in a real Airflow: API server, scheduler with its LocalExecutor, and dag processor, each a process."""
+"""The plugin in a real Airflow: API server, scheduler with its LocalExecutor, and dag processor, each a process.
+
+Where SQLAlchemy is too old for the app, it runs beside Airflow, and the plugin gives out tokens alone.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,7 @@ import secrets
 import shutil
 import sqlite3
 from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -16,14 +20,17 @@ from typing import Any
 import httpx
 import pytest
 
+from statemount import JWTAuth
 from tests.databases import Databases, requested_urls, sqlite_path
 from tests.directory.airflow_tables import columns
 from tests.documents import ROOT
 from tests.orchestrators.processes import Processes, environment
 from tests.orchestrators.transcripts import check
-from tests.servers import free_port
+from tests.servers import free_port, serving
 
-VERSION = {"airflow31": "3.1", "airflow32": "3.2"}[os.environ["ORCHESTRATOR"]]
+VERSION = {"airflow31": "3.1", "airflow31beside": "3.1", "airflow32": "3.2"}[os.environ["ORCHESTRATOR"]]
+IS_BESIDE = os.environ["ORCHESTRATOR"].endswith("beside")
+PREFIX = "/airflow" if os.environ["ORCHESTRATOR"] == "airflow31" else ""
 PYTHON = Path(os.environ["ORCHESTRATOR_PYTHON"])
 EXAMPLES = ROOT / "examples" / "airflow"
 KINDS = [kind for kind in requested_urls() if kind in ("sqlite", "postgresql")]
@@ -38,23 +45,41 @@ class Airflow:
         database: Its metadata database.
         state: Ours.
         port: Of its API server.
+        state_port: Of the app, beside Airflow.
     """
 
     home: Path
     database: str
     state: str
     port: int
+    state_port: int
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
+        return f"http://127.0.0.1:{self.port}{PREFIX}"
+
+    @property
+    def state_url(self) -> str:
+        return f"http://127.0.0.1:{self.state_port}" if IS_BESIDE else f"{self.url}/statemount"
+
+    @property
+    def is_ready(self) -> bool | None:
+        """Tell whether both answer; None = not yet."""
+        try:
+            urls = (f"{self.state_url}/ready", f"{self.url}/api/v2/monitor/health")
+            return all(httpx.get(url).status_code == 200 for url in urls) or None
+        except httpx.TransportError:
+            return None
 
     @cached_property
     def variables(self) -> dict[str, str]:
         passwords = self.home / "passwords.json"
         passwords.write_text(json.dumps({"admin": "admin", "viewer": "viewer"}))
+        beside = {"STATEMOUNT_URL": self.state_url}
+        inside = {"STATEMOUNT_AUTO_MIGRATE": "true", "STATEMOUNT_DATABASE_URL": self.state}
         return environment(
             {
+                **(beside if IS_BESIDE else inside),
                 "AIRFLOW_HOME": str(self.home),
                 "AIRFLOW__API__BASE_URL": f"{self.url}/",
                 "AIRFLOW__API__PORT": str(self.port),
@@ -71,8 +96,6 @@ class Airflow:
                 "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": self.database.replace("postgresql:", "postgresql+psycopg2:"),
                 "AIRFLOW__LOGGING__WORKER_LOG_SERVER_PORT": str(free_port()),
                 "AIRFLOW__SCHEDULER__SCHEDULER_HEARTBEAT_SEC": "1",
-                "STATEMOUNT_AUTO_MIGRATE": "true",
-                "STATEMOUNT_DATABASE_URL": self.state,
             },
             interpreter=PYTHON,
         )
@@ -85,8 +108,17 @@ class Airflow:
         """Return a client of a user."""
         answer = httpx.post(f"{self.url}/auth/token", json={"username": name, "password": name})
         assert answer.status_code == 201, answer.text
-        headers = {"Authorization": f"Bearer {answer.json()['access_token']}"}
-        return httpx.Client(base_url=self.url, headers=headers, timeout=60)
+        return httpx.Client(base_url=self.url, headers=_bearer(answer.json()["access_token"]), timeout=60)
+
+    def public(self, name: str) -> httpx.Client:
+        """Return a client of a user for our public API; beside Airflow, users are those to whom we give tokens."""
+        if not IS_BESIDE:
+            client = self.client(name)
+            client.base_url = httpx.URL(self.state_url)
+            return client
+        permissions = ["state:read"] if name == "viewer" else ["state:read", "state:write", "state:delete"]
+        token = JWTAuth(secret=self.variables["AIRFLOW__API_AUTH__JWT_SECRET"]).tokens.public(name, permissions)
+        return httpx.Client(base_url=self.state_url, headers=_bearer(token), timeout=60)
 
     def run(self, dag_id: str, run_id: str) -> str:
         """Run a dag as soon as Airflow has it; return the run's state at its end."""
@@ -129,26 +161,41 @@ def kind(request: pytest.FixtureRequest) -> str:
 def airflow(kind: str, databases: Databases, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Airflow]:
     """Return an Airflow with the plugin and the dags, which is ready."""
     home = tmp_path_factory.mktemp("airflow")
-    shutil.copytree(EXAMPLES / "plugins", home / "plugins")
+    (home / "plugins").mkdir()
+    plugin = "statemount_tokens.py" if IS_BESIDE else "statemount_plugin.py"
+    shutil.copy(EXAMPLES / "plugins" / plugin, home / "plugins")
     shutil.copytree(EXAMPLES / "dags", home / "dags")
     shutil.copy(Path(__file__).parents[1] / "airflow" / "checks.py", home / "dags")
-    airflow = Airflow(home, databases.empty(kind), databases.empty(kind), free_port())
+    airflow = Airflow(home, databases.empty(kind), databases.empty(kind), free_port(), free_port())
     processes = airflow.processes
     processes.run("airflow", "db", "migrate")
     try:
         for name in ("api-server", "scheduler", "dag-processor"):
             processes.start(name, ["airflow", name])
-        processes.wait_for("API server", lambda: _is_ready(f"{airflow.url}/statemount/ready"))
-        yield airflow
+        with _beside(airflow) if IS_BESIDE else nullcontext():
+            processes.wait_for("API server", lambda: airflow.is_ready)
+            yield airflow
     finally:
         processes.stop_all()
 
 
-def _is_ready(url: str) -> bool | None:
-    try:
-        return httpx.get(url).status_code == 200 or None
-    except httpx.TransportError:
-        return None
+@contextmanager
+def _beside(airflow: Airflow) -> Iterator[None]:
+    """Serve the app on its own, by our own interpreter."""
+    variables = {
+        "STATEMOUNT_AIRFLOW_DATABASE_URL": airflow.variables["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"],
+        "STATEMOUNT_AUTO_MIGRATE": "true",
+        "STATEMOUNT_DATABASE_URL": airflow.state,
+        "STATEMOUNT_DIRECTORY": "airflow",
+        "STATEMOUNT_JWT_EXECUTION_AUDIENCE": "urn:statemount:task",
+        "STATEMOUNT_JWT_SECRET": airflow.variables["AIRFLOW__API_AUTH__JWT_SECRET"],
+    }
+    with serving(directory=airflow.home, variables=variables, port=airflow.state_port):
+        yield
+
+
+def _bearer(token: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {token}"}
 
 
 def test_tables(airflow: Airflow, kind: str) -> None:
@@ -197,9 +244,9 @@ def test_what_a_task_may_do(airflow: Airflow) -> None:
 
 def test_people_read_state(airflow: Airflow) -> None:
     """A user of Airflow's reads the state that tasks keep, and writes it if Airflow lets it change task instances."""
-    place = "/statemount/api/v2/dags/checks/dagRuns/once/taskInstances"
-    numbers = "/statemount/api/v2/dags/checks/dagRuns/once/taskInstances/doubles/state-store/number"
-    with airflow.client("admin") as admin, airflow.client("viewer") as viewer:
+    place = "/api/v2/dags/checks/dagRuns/once/taskInstances"
+    numbers = f"{place}/doubles/state-store/number"
+    with airflow.public("admin") as admin, airflow.public("viewer") as viewer, airflow.client() as client:
         value = viewer.get(f"{place}/tries/state-store/key")
         assert (value.status_code, value.json()["value"]) == (200, {"value": [1, "é"]})
         for map_index, number in enumerate((10, 20)):
@@ -209,14 +256,13 @@ def test_people_read_state(airflow: Airflow) -> None:
         assert admin.put(f"{place}/tries/state-store/key", json=body).status_code == 204
         assert admin.get(f"{place}/tries/state-store/key").json()["value"] == "edited"
         assert admin.get(f"{place}/nothing/state-store/key").status_code == 404
-        assets = admin.get("/api/v2/assets", params={"name_pattern": "mine"}).json()["assets"]
-        state = f"/statemount/api/v2/assets/{assets[0]['id']}/state-store/key"
+        assets = client.get("/api/v2/assets", params={"name_pattern": "mine"}).json()["assets"]
+        state = f"{airflow.state_url}/api/v2/assets/{assets[0]['id']}/state-store/key"
         assert viewer.get(state).json()["value"] == 1
         assert viewer.delete(state).status_code == 403
-        assert admin.get("/statemount/api/v2/directory/assets").status_code == 403
-    assert httpx.get(f"{airflow.url}{state}").status_code == 401
-    headers = {"Authorization": "Bearer nothing"}
-    assert httpx.get(f"{airflow.url}{state}", headers=headers).status_code == 403
+        assert admin.get("/api/v2/directory/assets").status_code == 403
+    assert httpx.get(state).status_code == 401
+    assert httpx.get(state, headers=_bearer("nothing")).status_code == 403
 
 
 def test_nobody_else_gets_a_token(airflow: Airflow) -> None:
