@@ -48,15 +48,22 @@ class RuntimeStore(Store):
         return await (await self._runtimes.current()).store.list(scope, limit=limit, offset=offset)
 
     @override
-    async def apply(
+    def apply(
         self,
         target: Scope | MappedTask,
         operations: Sequence[Operation],
         *,
         writer: Writer | None,
+    ) -> Coroutine[Any, Any, Outcome]:
+        runtime = self._runtimes.running()
+        if runtime is None:
+            return self._apply_first(target, operations, writer)
+        return runtime.store.apply(target, operations, writer=writer)
+
+    async def _apply_first(
+        self, target: Scope | MappedTask, operations: Sequence[Operation], writer: Writer | None
     ) -> Outcome:
-        runtime = self._runtimes.running() or await self._runtimes.current()
-        return await runtime.store.apply(target, operations, writer=writer)
+        return await (await self._runtimes.current()).store.apply(target, operations, writer=writer)
 
     @override
     async def changes(self, scope: Scope, *, after: int = 0, limit: int = 1000) -> Sequence[Change]:
