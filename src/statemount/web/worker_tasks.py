@@ -127,12 +127,12 @@ class WorkerTaskEndpoints:
     async def watched(self, request: Request) -> Watched:
         """Return what is to be watched: every key of a task instance."""
         path = checked(*self._read(request, TaskInstancePath, "read"))
-        return Watched(await self._scope(request, path), None)
+        return Watched(await self._scope(request, path.task_instance_id), None)
 
     async def watched_key(self, request: Request) -> Watched:
         """Return what is to be watched: one key."""
         path = checked(*self._read(request, TaskInstanceKeyPath, "read"))
-        return Watched(await self._scope(request, path), path.key)
+        return Watched(await self._scope(request, path.task_instance_id), path.key)
 
     def _read(self, request: Request, model: type[_PathT], action: Action) -> tuple[_PathT | None, list[Problem]]:
         """Return what is addressed and what is wrong with it, once the worker is known to reach it."""
