@@ -82,7 +82,7 @@ async def test_a_watch_of_what_is_not_written_yet(store: Store) -> None:
         late = await hub.watch(TASK, after=0)
         assert await is_told_nothing(late)
         last = await put(store, hub, TASK, "a")
-        assert ready == ("ready", last - 1, None)
+        assert ready in [("ready", last - 1, None), ("ready", 0, None)]  # a store may make it later
         for watch in (early, begun, late):
             assert await told(watch) == [("set", last, "a")]
 

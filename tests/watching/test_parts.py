@@ -115,7 +115,7 @@ async def test_waking_leaves_others_their_turn() -> None:
     diary.clear()
     waker.beat(sleepers)
     assert diary == ["beat"] * SLICE
-    while len(diary) < len(sleepers):
+    for _ in sleepers:
         await asyncio.sleep(0)
     assert diary == ["beat"] * len(sleepers)
 

@@ -42,12 +42,12 @@ class Notifications:
         self._url = url
 
     async def call(self, text: str) -> None:
-        """Send a text of less than 8,000 bytes.
+        """Send a text of less than 8,000 bytes. It runs in the task that calls, which is not a request's.
 
         Raises:
             UnavailableError: The database does not answer.
         """
-        await self._connections.detached(self._connections.read(lambda: self._call_script(text)))
+        await self._connections.read(lambda: self._call_script(text))
 
     def _call_script(self, text: str) -> Script[None]:
         yield Query("SELECT pg_notify($1, $2)", (self._channel, text))
