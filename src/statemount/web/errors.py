@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,10 +26,12 @@ from statemount.errors import (
     StateMountError,
     TaskInstanceNotFoundError,
     TooLargeError,
+    TooManyWatchesError,
     UnavailableError,
     WriteOutcomeUnknownError,
 )
 from statemount.web import problems as kinds
+from statemount.web.accept import names_media_type
 from statemount.web.problems import ProblemType
 from statemount.web.requests import Request
 from statemount.web.responses import PROBLEM_JSON, Header, Response, etag, json_response
@@ -221,6 +223,12 @@ def _retry_after(error: UnavailableError) -> tuple[Header, ...]:
     return ((b"retry-after", b"%d" % max(error.retry_after, 0)),)
 
 
+def _too_many_watches(error: TooManyWatchesError) -> Description:
+    if error.is_own:
+        return _plain(kinds.TOO_MANY_OWN_WATCHES, "Too many watches of this caller are open", _retry_after(error))
+    return _plain(kinds.TOO_MANY_WATCHES, "Too many watches are open", _retry_after(error))
+
+
 _UNKNOWN = "The connection to the database was lost while the write was being committed: it may have been written"
 
 _DESCRIPTIONS: dict[type, Callable[[Any, Wording], Description]] = {
@@ -249,6 +257,7 @@ _DESCRIPTIONS: dict[type, Callable[[Any, Wording], Description]] = {
     OverloadedError: lambda error, _: _plain(
         kinds.OVERLOADED, "Too many requests are waiting already", _retry_after(error)
     ),
+    TooManyWatchesError: lambda error, _: _too_many_watches(error),
     WriteOutcomeUnknownError: lambda error, _: _reasoned(
         kinds.WRITE_OUTCOME_UNKNOWN, "write_outcome_unknown", _UNKNOWN, _retry_after(error)
     ),
@@ -296,18 +305,5 @@ def _is_shown(value: Any) -> bool:
 
 
 def prefers_problem(accept: bytes) -> bool:
-    """Tell whether an ``Accept`` names ``application/problem+json``: itself, not by a wildcard, and not with q=0."""
-    return b"problem+json" in accept.lower() and any(_names_problem(part) for part in accept.lower().split(b","))
-
-
-def _names_problem(media_range: bytes) -> bool:
-    media_type, *parameters = [part.strip() for part in media_range.split(b";")]
-    return media_type == PROBLEM_JSON[1] and not _is_refused(parameters)
-
-
-def _is_refused(parameters: Sequence[bytes]) -> bool:
-    for parameter in parameters:
-        name, _, value = parameter.partition(b"=")
-        if name.strip() == b"q":
-            return value.strip().strip(b"0").strip(b".") == b""
-    return False
+    """Tell whether an ``Accept`` names ``application/problem+json``."""
+    return b"problem+json" in accept.lower() and names_media_type(accept, PROBLEM_JSON[1])

@@ -49,6 +49,8 @@ NO_REGISTRY = ProblemType("no-registry", 409, "The directory is none that is fil
 SCOPE_FULL = ProblemType("scope-full", 409, "The scope would hold too many entries or bytes")
 UNAVAILABLE = ProblemType("unavailable", 503, "It cannot be done now; nothing was changed")
 OVERLOADED = ProblemType("overloaded", 503, "Too much is waiting already; nothing was changed")
+TOO_MANY_WATCHES = ProblemType("too-many-watches", 503, "Too many watches are open already")
+TOO_MANY_OWN_WATCHES = ProblemType("too-many-own-watches", 429, "Too many watches of the caller are open already")
 WRITE_OUTCOME_UNKNOWN = ProblemType("write-outcome-unknown", 503, "It is not known whether the write was done")
 INTERNAL_ERROR = ProblemType("internal-error", 500, "Something went wrong in the server")
 

@@ -32,6 +32,7 @@ class Request:
         ambiguous: The header of the body that is there more than once, and not alike; None = there is none.
         if_match: ``If-Match``, repeated ones as one list; ``if_none_match`` likewise.
         identity: Who is asking; set before an endpoint is called that needs one.
+        note: Is called once when the request is answered; None = it was, or nobody wants to know.
         named: What the body addresses, for the audit log: its fields, by name.
         parameters: The path's parameters by name, decoded.
         status: Of the answer, once it is sent; None = nobody waits for one.
@@ -51,6 +52,7 @@ class Request:
         "if_none_match",
         "method",
         "named",
+        "note",
         "parameters",
         "receive",
         "status",
@@ -66,6 +68,7 @@ class Request:
         self.method: str = asgi_scope["method"]
         self.parameters: dict[str, str] = {}
         self.named: Mapping[str, object] = _NOTHING
+        self.note: Callable[[], None] | None = None
         self.status: int | None = None
         self.template: str = ""
         self.variant: str | None = None
@@ -95,6 +98,14 @@ class Request:
                 self.if_match = value if self.if_match is None else self.if_match + b"," + value
             elif name == b"if-none-match":
                 self.if_none_match = value if self.if_none_match is None else self.if_none_match + b"," + value
+
+    def header(self, name: bytes) -> bytes | None:
+        """Return the value of a header that is not among the attributes; of a repeated one the last."""
+        found = None
+        for each, value in self.asgi_scope["headers"]:
+            if each == name:
+                found = value
+        return found
 
     def query(self) -> dict[str, str]:
         """Return the query's parameters by name; of a repeated one the last.
