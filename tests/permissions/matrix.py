@@ -38,10 +38,10 @@ def _named(verbs: str, names: tuple[str, ...]) -> tuple[str, ...]:
 
 
 WORKER_ROWS = (
-    WorkerRow("read a task instance's state", "task instance", "read", _named("get", _TASKS)),
+    WorkerRow("read a task instance's state", "task instance", "read", _named("get watch watch_key_of", _TASKS)),
     WorkerRow("write a task instance's state", "task instance", "write", _named("set", _TASKS)),
     WorkerRow("delete from a task instance's state", "task instance", "delete", _named("delete clear", _TASKS)),
-    WorkerRow("read an asset's state", "asset", "read", _named("get", _ASSETS)),
+    WorkerRow("read an asset's state", "asset", "read", _named("get watch watch_key_of", _ASSETS)),
     WorkerRow("write an asset's state", "asset", "write", _named("set", _ASSETS)),
     WorkerRow("delete from an asset's state", "asset", "delete", _named("delete clear", _ASSETS)),
 )
@@ -167,9 +167,9 @@ _PUBLIC_ASSETS = ("asset_state_store", "asset_state")
 
 PUBLIC_ROWS = (
     PublicRow(
-        "list a task instance's state",
+        "list or watch a task instance's state",
         "state:read",
-        ("list_task_state_store", "list_task_states"),
+        ("list_task_state_store", "list_task_states", *_named("watch watch_key_of", _PUBLIC_TASKS)),
         {"registered": "yes", "not registered": "yes"},
         _OTHER_DAGS,
     ),
@@ -189,7 +189,7 @@ PUBLIC_ROWS = (
     PublicRow(
         "read an asset's state",
         "state:read",
-        ("list_asset_state_store", "list_asset_states", *_named("get", _PUBLIC_ASSETS)),
+        ("list_asset_state_store", "list_asset_states", *_named("get watch watch_key_of", _PUBLIC_ASSETS)),
         _KNOWN_ASSETS,
         _OTHER_ASSETS,
     ),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -16,7 +17,7 @@ from statemount.mount import StateMount
 from statemount.operations import Clear, Set
 from statemount.web.operations import ApiOperation
 from tests.clock import START, FakeClock
-from tests.contract.transports import Answer, ask
+from tests.contract.transports import Answer, ask, scope_of
 from tests.permissions.matrix import PERMISSIONS, Caller
 
 SECRET = "a secret of sixty-four bytes, as RFC 7518 asks for with HMAC-512"
@@ -27,8 +28,8 @@ _SCOPE = TaskScope("dag", "run", "task")
 _OTHER_SCOPES = [TaskScope("dag", "run", "another"), TaskScope("dag", "run", "revoked")]
 _NOW = START // 1_000_000
 _METHODS = frozenset({"GET", "PUT", "PATCH", "POST", "DELETE"})
-_KINDS = {"LIST": ("GET", "list=true")}
-"""The method and the query of requests whose kind is in the table of operations like a method of its own."""
+_KINDS = {"LIST": "list=true", "WATCH": ""}
+"""The query of a GET whose kind is in the table of operations like a method of its own."""
 
 
 @dataclass(frozen=True)
@@ -37,11 +38,13 @@ class Asked:
 
     Args:
         target: Below the route set.
+        is_watch: The answer is a stream, of which the beginning is enough.
     """
 
     method: str
     target: str
     body: Any = None
+    is_watch: bool = False
 
 
 class World:
@@ -110,7 +113,28 @@ class World:
         """
         headers = {"content-type": "application/json", **({} if token is None else {"authorization": token})}
         body = None if asked.body is None else json.dumps(asked.body).encode()
+        if asked.is_watch:
+            return await _begin(self.state, prefix + asked.target, {**headers, "accept": "text/event-stream"})
         return await ask(self.state, asked.method, prefix + asked.target, headers, body)
+
+
+async def _begin(state: StateMount, target: str, headers: dict[str, str]) -> Answer:
+    """Return the beginning of a stream, or the refusal of one, and go away."""
+    sent: list[Any] = []
+    has_begun = asyncio.Event()
+
+    async def receive() -> dict[str, Any]:
+        await has_begun.wait()
+        return {"type": "http.disconnect"}
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+        if message["type"] == "http.response.body":
+            has_begun.set()
+
+    await state(scope_of("GET", target, headers), receive, send)
+    answered = {name.decode(): value.decode() for name, value in sent[0]["headers"]}
+    return Answer(sent[0]["status"], answered, sent[1]["body"])
 
 
 def _signed(secret: str = SECRET, **claims: Any) -> str:
@@ -211,12 +235,12 @@ def _requests(operation: ApiOperation, words: dict[str, str], target: str) -> li
     query = [f"{name}={quote(words[name], safe='')}" for name in needed]
     method = operation.method
     if method in _KINDS:
-        method, more = _KINDS[method]
-        query.append(more)
+        method = "GET"
+        query += [_KINDS[operation.method]] if _KINDS[operation.method] else []
     assert method in _METHODS, f"how is a {method} asked for?"
     body = None if operation.body is None else BODIES[operation.body.__name__](words, target)
-    asked = [Asked(method, _joined(path, query), body)]
-    if method == "GET":
+    asked = [Asked(method, _joined(path, query), body, operation.method == "WATCH")]
+    if operation.method in ("GET", "LIST"):
         asked.append(Asked("HEAD", asked[0].target))
     if "all_map_indices" in operation.query.model_fields:
         asked.append(Asked(method, _joined(path, [*query, "all_map_indices=true"])))

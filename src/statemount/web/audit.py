@@ -34,6 +34,7 @@ FIELDS: dict[str, str] = {
     "reason": "Why it is refused, or why the outcome is unknown.",
     "task_instance_id": "The task instance that is addressed, by its UUID.",
     "task_instance_ids": "Those that one request registers together.",
+    "jti": "The token that is revoked.",
     "dag_id": "The dag that is addressed.",
     "run_id": "The run.",
     "task_id": "The task.",
