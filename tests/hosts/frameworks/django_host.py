@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from importlib import import_module
 from types import ModuleType
 from typing import Any
@@ -74,26 +75,9 @@ urlpatterns = [
 
 
 def configure() -> None:
-    """Have Django's settings, once in a process."""
-    if not settings.configured:
-        settings.configure(
-            ALLOWED_HOSTS=HOSTS,
-            CORS_ALLOWED_ORIGINS=[PAGE],
-            INSTALLED_APPS=["corsheaders"],
-            MIDDLEWARE=[
-                f"{__name__}.choose_urls",
-                "corsheaders.middleware.CorsMiddleware",
-                "django.middleware.gzip.GZipMiddleware",
-                "django.contrib.sessions.middleware.SessionMiddleware",
-                "django.middleware.common.CommonMiddleware",
-                "django.middleware.csrf.CsrfViewMiddleware",
-            ],
-            ROOT_URLCONF=__name__,
-            SECRET_KEY="a secret of the tests",
-            SESSION_ENGINE="django.contrib.sessions.backends.signed_cookies",
-            USE_TZ=True,
-        )
-        django.setup()
+    """Have Django's settings."""
+    os.environ["DJANGO_SETTINGS_MODULE"] = "tests.hosts.django_settings"
+    django.setup()
 
 
 def wrapped(wishes: Wishes) -> Any:
