@@ -9,7 +9,6 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from airflow.configuration import conf
-from airflow.plugins_manager import AirflowPlugin
 from jwt import ExpiredSignatureError
 from jwt import InvalidTokenError as RefusedTokenError
 
@@ -26,6 +25,12 @@ from statemount.web.requests import Receive, Send
 
 if TYPE_CHECKING:
     from statemount.mount import StateMount
+
+    class AirflowPlugin:
+        """For type checkers: Airflow is not installed where they run."""
+
+else:
+    from airflow.plugins_manager import AirflowPlugin
 
 
 def _listed(section: str, key: str) -> tuple[str, ...]:
