@@ -106,6 +106,19 @@ def check_shell(page: Path, directory: Path, variables: Mapping[str, str]) -> No
                 assert printed == follower.code
 
 
+@pytest.mark.parametrize("host", ["airflow", "dagster", "prefect"])
+def test_files_of_an_orchestrators_page(host: str) -> None:
+    """The files that the page of an orchestrator shows are its examples, which ``tests.orchestrators`` runs."""
+    shown = {
+        block.mark.removeprefix("file "): block.code
+        for block in blocks_of(ROOT / "docs" / "how-to" / f"{host}.md")
+        if block.mark is not None and block.mark.startswith("file ")
+    }
+    examples = ROOT / "examples" / host
+    kept = {path.relative_to(examples).as_posix(): path.read_text("utf-8") for path in examples.rglob("*.py")}
+    assert shown == kept
+
+
 def test_every_block_has_a_language_that_is_checked() -> None:
     """No page has code in a language of which the tests know nothing."""
     languages = {block.language for page in PAGES for block in blocks_of(page)}

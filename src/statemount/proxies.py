@@ -70,12 +70,20 @@ class RuntimeStore(Store):
         return await store.list(scope, limit=limit, offset=offset, prefix=prefix, after=after, keys_only=keys_only)
 
     @override
-    async def apply(
+    def apply(
         self,
         target: Scope | MappedTask,
         operations: Sequence[Operation],
         *,
         writer: Writer | None,
+    ) -> Coroutine[Any, Any, Outcome]:
+        runtime = self._runtimes.running()
+        if runtime is None or runtime.hub.is_told:
+            return self._apply_and_tell(target, operations, writer)
+        return runtime.store.apply(target, operations, writer=writer)
+
+    async def _apply_and_tell(
+        self, target: Scope | MappedTask, operations: Sequence[Operation], writer: Writer | None
     ) -> Outcome:
         runtime = self._runtimes.running() or await self._runtimes.current()
         outcome = await runtime.store.apply(target, operations, writer=writer)

@@ -1,12 +1,12 @@
-"""The plugin. A file in Airflow's plugins folder names it: ``from statemount.airflow.plugin import StatePlugin``.
+"""The plugins. A file in Airflow's plugins folder names one: ``from statemount.airflow.plugin import StatePlugin``.
 
-Every component of Airflow imports its plugins; what this one needs is read and opened by the API server alone.
+Every component of Airflow imports its plugins; what these need is read and opened by the API server alone.
 """
 
 from __future__ import annotations
 
 from functools import cache
-from typing import Any, ClassVar, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from airflow.configuration import conf
 from airflow.plugins_manager import AirflowPlugin
@@ -20,10 +20,12 @@ from statemount.airflow.users import Method
 from statemount.auth.jwt import JWTAuth
 from statemount.errors import InvalidTokenError
 from statemount.interfaces import AsgiScope
-from statemount.mount import StateMount
 from statemount.settings import Settings
-from statemount.web.middleware import AsgiApp
+from statemount.web.below import AsgiApp
 from statemount.web.requests import Receive, Send
+
+if TYPE_CHECKING:
+    from statemount.mount import StateMount
 
 
 def _listed(section: str, key: str) -> tuple[str, ...]:
@@ -126,3 +128,18 @@ class StatePlugin(AirflowPlugin):
     name: ClassVar[str] = "statemount"
     fastapi_apps: ClassVar[list[Any]] = [{"app": StateApp(), "url_prefix": PREFIX, "name": "statemount"}]
     fastapi_root_middlewares: ClassVar[list[Any]] = [{"middleware": StateTokenMiddleware, "name": "statemount tokens"}]
+
+
+class OnlyTokenMiddleware(TokenMiddleware):
+    """The middleware where the app runs elsewhere."""
+
+    def __init__(self, app: AsgiApp) -> None:
+        options = airflow_options()
+        super().__init__(app, state=None, auth=options.tokens(), lifetime=options.lifetime)
+
+
+class StateTokenPlugin(AirflowPlugin):
+    """Gives tasks their tokens for an app that runs elsewhere, and mounts nothing: ``STATEMOUNT_URL`` says where."""
+
+    name: ClassVar[str] = "statemount tokens"
+    fastapi_root_middlewares: ClassVar[list[Any]] = [{"middleware": OnlyTokenMiddleware, "name": "statemount tokens"}]

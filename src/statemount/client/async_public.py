@@ -53,7 +53,7 @@ class AsyncPublicState(AsyncScopeState[CallsT]):
                 raise PreconditionFailedError(None) from error
             return value
 
-        return await self._contend(attempts, attempt)
+        return await self.contend(attempt, attempts=attempts)
 
 
 class AsyncPublicTaskState(AsyncPublicState[PublicTaskCalls]):

@@ -56,7 +56,7 @@ class AsyncWorkerTaskState(AsyncWorkerState[WorkerTaskCalls]):
             await self.set(key, value, expires_at=expires_at, if_revision=seen.revision)
             return value
 
-        return await self._contend(attempts, attempt)
+        return await self.contend(attempt, attempts=attempts)
 
     async def clear(self, *, all_map_indices: bool = False, if_revision: int | None = None) -> None:
         await self._send(self._calls.clear(all_map_indices=all_map_indices, if_revision=if_revision))
@@ -82,7 +82,7 @@ class AsyncWorkerAssetState(AsyncWorkerState[WorkerAssetCalls]):
             await self.set(key, value, if_revision=seen.revision)
             return value
 
-        return await self._contend(attempts, attempt)
+        return await self.contend(attempt, attempts=attempts)
 
     async def clear(self, *, if_revision: int | None = None) -> None:
         await self._send(self._calls.clear(if_revision))

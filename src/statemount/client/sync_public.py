@@ -70,7 +70,7 @@ class PublicState(ScopeState[CallsT]):
                 raise PreconditionFailedError(None) from error
             return value
 
-        return self._contend(attempts, attempt)
+        return self.contend(attempt, attempts=attempts)
 
 
 class PublicTaskState(PublicState[PublicTaskCalls]):

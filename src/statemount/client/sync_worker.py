@@ -93,7 +93,7 @@ class WorkerTaskState(WorkerState[WorkerTaskCalls]):
             self.set(key, value, expires_at=expires_at, if_revision=seen.revision)
             return value
 
-        return self._contend(attempts, attempt)
+        return self.contend(attempt, attempts=attempts)
 
     def clear(self, *, all_map_indices: bool = False, if_revision: int | None = None) -> None:
         """Remove every key.
@@ -133,7 +133,7 @@ class WorkerAssetState(WorkerState[WorkerAssetCalls]):
             self.set(key, value, if_revision=seen.revision)
             return value
 
-        return self._contend(attempts, attempt)
+        return self.contend(attempt, attempts=attempts)
 
     def clear(self, *, if_revision: int | None = None) -> None:
         """Remove every key.

@@ -386,7 +386,7 @@ class Connections(Resource):
                 self._writers.release(held)
                 self._observer.committed(time.monotonic() - begins)
                 return result
-            await asyncio.sleep(_BACKOFF_SECONDS * 2**attempt * random.random())  # noqa: S311
+            await asyncio.sleep(_BACKOFF_SECONDS * 2**attempt * random.random())  # noqa: S311 - a jitter
         raise AssertionError("unreachable")
 
     @staticmethod

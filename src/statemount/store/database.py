@@ -141,8 +141,12 @@ class DatabaseStore(Store):
             check_clears_task(operations)
             return await self._connections.detached(self._commit.clear_task(target, writer))
         scope = stored_scope(target)
-        texts = (o.value if isinstance(o, Set) else o.patch for o in operations if isinstance(o, (Set, Merge)))
-        size = sum(len(text) + _OPERATION_BYTES for text in texts)
+        size = 0
+        for operation in operations:
+            if isinstance(operation, Set):
+                size += len(operation.value) + _OPERATION_BYTES
+            elif isinstance(operation, Merge):
+                size += len(operation.patch) + _OPERATION_BYTES
         lane = self._writers[hash(scope) % len(self._writers)]
         return await lane.ask(Write(scope, operations, writer), size=size, count=len(operations))
 

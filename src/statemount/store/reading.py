@@ -29,13 +29,12 @@ def entry_of(row: Sequence[Any]) -> Entry:
 
     A row that somebody else wrote is an entry too, as far as that can be: it must not stand in the way of others.
     """
-    key = row[0]
-    name = key if isinstance(key, str) else bytes(key).decode(errors="replace")
-    return entry_named(name, row[1:])
+    key, *columns = row
+    return entry_named(key if isinstance(key, str) else bytes(key).decode(errors="replace"), columns)
 
 
 def entry_named(key: str, columns: Sequence[Any]) -> Entry:
-    """Return the entry of a row without its key, as :func:`entry_of` does."""
+    """Return the entry of a row whose key is known, as :func:`entry_of` does."""
     value, updated_at, revision, expires_at, writer = columns
     if type(value) is not str or type(updated_at) is not int:  # SQLite keeps columns of any type
         value = value if isinstance(value, str) else ""

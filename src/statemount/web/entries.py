@@ -94,7 +94,7 @@ def time_text(timestamp: Timestamp) -> str:
     """
     seconds, microseconds = divmod(timestamp, _SECOND)
     text = _second_text(seconds)
-    return f'"{text}.{microseconds:06d}Z"' if microseconds else f'"{text}Z"'
+    return f'"{text}.{str(_SECOND + microseconds)[1:]}Z"' if microseconds else f'"{text}Z"'
 
 
 @lru_cache(maxsize=4096)

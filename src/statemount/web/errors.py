@@ -69,15 +69,31 @@ class UnreadableBodyError(StateMountError):
     """The body cannot be decoded at all."""
 
 
-class MalformedConditionError(StateMountError):
-    """A header with a condition does not follow the grammar of RFC 9110.
+class TargetTooLongError(StateMountError):
+    """The path or the query is longer than anything that could be meant."""
+
+
+class AmbiguousHeaderError(StateMountError):
+    """A header that says what the body is was given more than once, and not alike.
 
     Args:
         name: Of the header.
     """
 
     def __init__(self, name: str) -> None:
-        super().__init__(f'{name} must be * or a list of entity tags such as "17"')
+        super().__init__(f"{name} is given more than once")
+
+
+class MalformedConditionError(StateMountError):
+    """A header with a condition does not follow the grammar of RFC 9110, or is too long.
+
+    Args:
+        name: Of the header.
+        reason: In place of what it must be.
+    """
+
+    def __init__(self, name: str, reason: str = 'must be * or a list of entity tags such as "17"') -> None:
+        super().__init__(f"{name} {reason}")
 
 
 class MissingKeyError(KeyNotFoundError):
@@ -224,6 +240,8 @@ _DESCRIPTIONS: dict[type, Callable[[Any, Wording], Description]] = {
     InvalidTokenError: _invalid_token,
     ForbiddenError: lambda error, _: _plain(kinds.FORBIDDEN, error.message),
     UnreadableBodyError: lambda error, _: _plain(kinds.UNREADABLE_BODY, "There was an error parsing the body"),
+    TargetTooLongError: lambda error, _: _plain(kinds.TARGET_TOO_LONG, "URI Too Long"),
+    AmbiguousHeaderError: lambda error, _: _plain(kinds.AMBIGUOUS_HEADER, str(error)),
     MalformedConditionError: lambda error, _: _plain(kinds.MALFORMED_CONDITION, str(error)),
     PreconditionFailedError: _precondition_failed,
     InvalidInputError: _invalid_input,

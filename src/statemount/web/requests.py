@@ -29,6 +29,7 @@ class Request:
         receive: For the body.
 
     Attributes:
+        ambiguous: The header of the body that is there more than once, and not alike; None = there is none.
         if_match: ``If-Match``, repeated ones as one list; ``if_none_match`` likewise.
         identity: Who is asking; set before an endpoint is called that needs one.
         note: Is called once when the request is answered; None = it was, or nobody wants to know.
@@ -41,6 +42,7 @@ class Request:
 
     __slots__ = (
         "accept",
+        "ambiguous",
         "asgi_scope",
         "content_length",
         "content_type",
@@ -71,6 +73,7 @@ class Request:
         self.template: str = ""
         self.variant: str | None = None
         self.accept: bytes = b""
+        self.ambiguous: str | None = None
         self.content_length: bytes | None = None
         self.content_type: bytes | None = None
         self.correlation_id: bytes | None = None
@@ -78,12 +81,17 @@ class Request:
         self.if_none_match: bytes | None = None
         for name, value in asgi_scope["headers"]:
             if name == b"content-type":
-                if self.content_type is None:
+                if self.content_type not in (None, value):
+                    self.ambiguous = "Content-Type"
+                else:
                     self.content_type = value
             elif name == b"accept":
                 self.accept = self.accept + b"," + value if self.accept else value
             elif name == b"content-length":
-                self.content_length = value
+                if self.content_length not in (None, value):
+                    self.ambiguous = "Content-Length"
+                else:
+                    self.content_length = value
             elif name == b"correlation-id":
                 self.correlation_id = value if _is_echoed(value) else None
             elif name == b"if-match":

@@ -15,7 +15,7 @@ from statemount.observer import Observer
 from statemount.web.audit import AuditLog
 from statemount.web.below import BelowApp
 from statemount.web.documentation import Documentation
-from statemount.web.errors import ErrorResponses, MethodNotAllowedError, RouteNotFoundError, Wording
+from statemount.web.errors import ErrorResponses, MethodNotAllowedError, RouteNotFoundError, TargetTooLongError, Wording
 from statemount.web.openapi import merged
 from statemount.web.operations import ApiOperation, Endpoint, router_of
 from statemount.web.requests import ClientDisconnectedError, Receive, Request, Send
@@ -26,6 +26,10 @@ from statemount.web.variants import variant_of
 
 if TYPE_CHECKING:
     from starlette.routing import BaseRoute
+
+MAX_TARGET_LENGTH = 32 * 1024
+"""Longest path, and longest query, as they are sent. What means most has 24 KiB: the URI of an asset and a key,
+of characters of four bytes each, percent-encoded."""
 
 logger: logging.Logger = logging.getLogger("statemount.web")
 
@@ -211,6 +215,9 @@ class RouteSetApp:
             request.note()
 
     def _find(self, request: Request, path: RequestPath, start: int) -> Endpoint:
+        raw = path.text if path.raw is None else path.raw
+        if len(raw) > MAX_TARGET_LENGTH or len(request.asgi_scope.get("query_string", b"")) > MAX_TARGET_LENGTH:
+            raise TargetTooLongError
         match = self._router.match(path, start)
         if match is None:
             raise RouteNotFoundError(path.text)

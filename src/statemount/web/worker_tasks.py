@@ -131,7 +131,7 @@ class WorkerTaskEndpoints:
 
     async def watched_key(self, request: Request) -> Watched:
         """Return what is to be watched: one key."""
-        path = checked(*self._read(request, TaskInstanceKeyPath, "read"))
+        path = checked(*self._read_key(request, "read"))
         return Watched(await self._scope(request, path.task_instance_id), path.key)
 
     def _read(self, request: Request, model: type[_PathT], action: Action) -> tuple[_PathT | None, list[Problem]]:
