@@ -33,7 +33,7 @@ class StateMiddleware:
         """Pass the call on to ``state`` or to the host app."""
         if scope["type"] == "lifespan":
             await serve_lifespan(self.state, receive, send, lambda *channel: self.app(scope, *channel))
-        elif scope["type"] == "http" and self.prefix is not None and _is_below(_route_path(scope), self.prefix):
+        elif scope["type"] == "http" and self.prefix is not None and _is_below(route_path(scope), self.prefix):
             await self.state(_mounted(scope, self.prefix), receive, send)
         else:
             await self.app(scope, receive, send)
@@ -53,7 +53,7 @@ def _mounted(scope: AsgiScope, prefix: str) -> AsgiScope:
     }
 
 
-def _route_path(scope: AsgiScope) -> str:
+def route_path(scope: AsgiScope) -> str:
     """Return the path behind the root path. Some servers leave the root path out of the path."""
     path: str = scope["path"]
     root_path: str = scope.get("root_path", "")
