@@ -11,7 +11,7 @@ from statemount.database.lane import Ticket
 from statemount.database.query import Script
 from statemount.database.statements.base import StoreStatements
 from statemount.interfaces import Clock
-from statemount.model import Entry, Scope
+from statemount.model import Change, Entry, Scope
 from statemount.store.apply import is_live
 from statemount.store.scope_ids import ScopeIds
 from statemount.store.writers import read_writer
@@ -35,6 +35,20 @@ def entry_of(row: Sequence[Any]) -> Entry:
     if expires_at is not None and type(expires_at) is not int:
         expires_at = None
     return Entry(bytes(key).decode(errors="replace"), value, updated_at, revision, expires_at, read_writer(writer))
+
+
+def change_of(row: Sequence[Any]) -> Change:
+    """Return the line of the log of a row: revision, kind, key, changed_at, writer, size, value, expires_at.
+
+    A row that somebody else wrote is a line too, as far as that can be.
+    """
+    revision, kind, key, at, writer, size, value, expires_at = row
+    if key is not None:
+        key = key if isinstance(key, str) else bytes(key).decode(errors="replace")
+    at, size, end = (number if type(number) is int else None for number in (at, size, expires_at))
+    return Change(
+        revision, kind, key, at or 0, read_writer(writer), size or 0, value if isinstance(value, str) else None, end
+    )
 
 
 def _repaired(key: Any, value: Any, updated_at: Any) -> tuple[bytes, str, int]:
