@@ -314,7 +314,7 @@ class HistoryConformance:
         before = clock.now - 20 * SECOND + 1  # two of three rounds
         assert await store.count_changes(before=before) == 12
         assert await store.trim(before=before - 20 * SECOND) == 0
-        removed = []
+        removed: list[int] = []
         while not removed or removed[-1] == 5:
             removed.append(await store.trim(before=before, limit=5))
             for scope in scopes:
