@@ -16,7 +16,9 @@ CHANGED: dict[str, tuple[str, object]] = {
     "database_url": ("postgresql://db/x", SecretUrl("postgresql://db/x")),
     "store": ("host.Store", "host.Store"),
     "directory": ("claims", "claims"),
+    "airflow_database_url": ("mysql+mysqldb://db/x", SecretUrl("mysql+mysqldb://db/x")),
     "jwt_secret": ("secret", SecretStr("secret")),
+    "jwt_allow_short_secret": ("true", True),
     "jwt_public_key": ("PEM", SecretStr("PEM")),
     "jwt_signing_key": ("PEM", SecretStr("PEM")),
     "jwt_jwks": ("https://keys.example/jwks", "https://keys.example/jwks"),
@@ -95,6 +97,7 @@ def test_secrets_come_from_files_too(tmp_path: Path) -> None:
             file.write_text(f"{text}\r\n")
             assert getattr(Settings.from_environment({f"{setting.variable}_FILE": str(file)}), setting.name) == value
     assert {setting.name for setting in settings() if setting.is_secret} == {
+        "airflow_database_url",
         "database_url",
         "jwt_secret",
         "jwt_public_key",

@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Coroutine, Mapping, Sequence
+from typing import Any
 from uuid import UUID
 
 from typing_extensions import override
 
-from statemount.errors import NoRegistryError
-from statemount.interfaces import AsgiScope, Authenticator, Identity, Registry, RouteSet, Store
+from statemount.errors import ConfigurationError, InvalidTokenError, NoRegistryError
+from statemount.interfaces import (
+    AsgiScope,
+    Authenticator,
+    Credential,
+    Identity,
+    Registry,
+    Revocations,
+    RouteSet,
+    Store,
+)
 from statemount.model import (
     Access,
     Asset,
@@ -16,6 +26,7 @@ from statemount.model import (
     Change,
     Entry,
     History,
+    LogTail,
     MappedTask,
     Page,
     Past,
@@ -37,13 +48,26 @@ class RuntimeStore(Store):
         self._runtimes = runtimes
 
     @override
-    async def read(self, scope: Scope, key: str) -> Entry | None:
-        runtime = self._runtimes.running() or await self._runtimes.current()
-        return await runtime.store.read(scope, key)
+    def read(self, scope: Scope, key: str) -> Coroutine[Any, Any, Entry | None]:
+        runtime = self._runtimes.running()
+        return self._read_first(scope, key) if runtime is None else runtime.store.read(scope, key)
+
+    async def _read_first(self, scope: Scope, key: str) -> Entry | None:
+        return await (await self._runtimes.current()).store.read(scope, key)
 
     @override
-    async def list(self, scope: Scope, *, limit: int, offset: int = 0) -> Page:
-        return await (await self._runtimes.current()).store.list(scope, limit=limit, offset=offset)
+    async def list(
+        self,
+        scope: Scope,
+        *,
+        limit: int,
+        offset: int = 0,
+        prefix: str = "",
+        after: str | None = None,
+        keys_only: bool = False,
+    ) -> Page:
+        store = (await self._runtimes.current()).store
+        return await store.list(scope, limit=limit, offset=offset, prefix=prefix, after=after, keys_only=keys_only)
 
     @override
     async def apply(
@@ -59,6 +83,14 @@ class RuntimeStore(Store):
     @override
     async def changes(self, scope: Scope, *, after: int = 0, limit: int = 1000) -> Sequence[Change]:
         return await (await self._runtimes.current()).store.changes(scope, after=after, limit=limit)
+
+    @override
+    async def revisions(self, scopes: Collection[Scope]) -> Mapping[Scope, int]:
+        return await (await self._runtimes.current()).store.revisions(scopes)
+
+    @override
+    async def tails(self, positions: Mapping[Scope, int], *, limit: int = 256) -> Mapping[Scope, LogTail]:
+        return await (await self._runtimes.current()).store.tails(positions, limit=limit)
 
     @override
     async def history(
@@ -107,9 +139,16 @@ class RuntimeDirectory(Registry):
         self._runtimes = runtimes
 
     @override
-    async def task_scope(self, task_instance_id: UUID, identity: Identity | None = None) -> TaskScope | None:
-        runtime = self._runtimes.running() or await self._runtimes.current()
-        return await runtime.directory.task_scope(task_instance_id, identity)
+    def task_scope(
+        self, task_instance_id: UUID, identity: Identity | None = None
+    ) -> Coroutine[Any, Any, TaskScope | None]:
+        runtime = self._runtimes.running()
+        if runtime is None:
+            return self._task_scope_first(task_instance_id, identity)
+        return runtime.directory.task_scope(task_instance_id, identity)
+
+    async def _task_scope_first(self, task_instance_id: UUID, identity: Identity | None) -> TaskScope | None:
+        return await (await self._runtimes.current()).directory.task_scope(task_instance_id, identity)
 
     @override
     async def has_task_instance(self, target: TaskScope | MappedTask, identity: Identity | None = None) -> bool:
@@ -130,6 +169,10 @@ class RuntimeDirectory(Registry):
     @override
     async def access(self, task_instance_id: UUID, asset: Asset, identity: Identity | None = None) -> frozenset[Access]:
         return await (await self._runtimes.current()).directory.access(task_instance_id, asset, identity)
+
+    @override
+    async def try_number(self, task_instance_id: UUID, identity: Identity | None = None) -> int | None:
+        return await (await self._runtimes.current()).directory.try_number(task_instance_id, identity)
 
     @override
     async def register_task_instances(self, task_instances: Sequence[TaskInstance]) -> None:
@@ -206,8 +249,33 @@ class RuntimeDirectory(Registry):
         return await self._registry()
 
 
+class RuntimeRevocations(Revocations):
+    """The revocations of whichever event loop calls, started by its first call."""
+
+    def __init__(self, runtimes: Runtimes) -> None:
+        self._runtimes = runtimes
+
+    @override
+    async def revoke(self, credential: Credential, *, until: Timestamp) -> None:
+        await (await self._revocations()).revoke(credential, until=until)
+
+    @override
+    async def are_any_revoked(self, credentials: Sequence[Credential]) -> bool:
+        return await (await self._revocations()).are_any_revoked(credentials)
+
+    @override
+    async def is_empty(self) -> bool:
+        return await (await self._revocations()).is_empty()
+
+    async def _revocations(self) -> Revocations:
+        revocations = (await self._runtimes.current()).revocations
+        if revocations is None:
+            raise ConfigurationError("nothing keeps what is revoked")
+        return revocations
+
+
 class RuntimeAuthenticator(Authenticator):
-    """The authenticator of whichever event loop calls, started by its first call.
+    """The authenticator of whichever event loop calls, started by its first call. It refuses what is revoked.
 
     Args:
         authenticator: What it is on all of them.
@@ -220,7 +288,13 @@ class RuntimeAuthenticator(Authenticator):
     @override
     async def authenticate(self, asgi_scope: AsgiScope, route_set: RouteSet) -> Identity:
         runtime = self._runtimes.running() or await self._runtimes.current()
-        return await runtime.authenticator.authenticate(asgi_scope, route_set)
+        identity = await runtime.authenticator.authenticate(asgi_scope, route_set)
+        revocations = runtime.revocations
+        if revocations is not None and not await revocations.is_empty():
+            credentials = identity.credentials
+            if credentials and await revocations.are_any_revoked(credentials):
+                raise InvalidTokenError("the credentials are revoked")
+        return identity
 
     @override
     def renew(self, identity: Identity) -> str | None:

@@ -17,7 +17,7 @@ from functools import partial
 from typing import Protocol, TypeAlias, TypeVar, runtime_checkable
 
 from statemount.errors import ConfigurationError, UnavailableError
-from statemount.interfaces import Authenticator, Directory, Registry, Resource, Store
+from statemount.interfaces import Authenticator, Directory, Registry, Resource, Revocations, Store
 
 _logger = logging.getLogger(__name__)
 
@@ -30,12 +30,14 @@ class Runtime:
 
     Args:
         registry: Where a host registers task instances and assets; None if it does not.
+        revocations: Knows what is revoked; None = nothing is.
     """
 
     store: Store
     directory: Directory
     authenticator: Authenticator
     registry: Registry | None = None
+    revocations: Revocations | None = None
 
 
 @runtime_checkable

@@ -98,11 +98,19 @@ class Settings(BaseModel):
     """What keeps the entries: `database`, `memory`, or the dotted path of a class or function that gives a store."""
 
     directory: _Text = "database"
-    """What knows the task instances and assets: `database`, `memory`, `claims` (trust the token's claims), `open`
-    (accept whatever is addressed; for development only), or the dotted path of a class or function."""
+    """What knows the task instances and assets: `database`, `memory`, `claims` (trust the token's claims), `airflow`
+    (Airflow's own tables), `open` (accept whatever is addressed; for development only), or the dotted path of a class
+    or function."""
+
+    airflow_database_url: Annotated[SecretUrl, AfterValidator(_is_url)] | None = None
+    """Airflow's metadata database, as its `[database] sql_alchemy_conn` names it, for the directory `airflow`. It is
+    only read."""
 
     jwt_secret: _Secret | None = None
-    """The secret that tokens of both route sets are signed with (HS256, HS384, HS512)."""
+    """The secret that tokens of both route sets are signed with (HS256, HS384, HS512): 64 bytes or more with HS512."""
+
+    jwt_allow_short_secret: bool = False
+    """Whether a secret of 16 bytes is enough, such as one that Airflow has made up for itself."""
 
     jwt_public_key: _Secret | None = None
     """The public key, in PEM, that tokens are verified with, in place of a secret."""

@@ -305,7 +305,7 @@ def _both(place: Place, rival: StateMount) -> enumerate[StateMount]:
 async def test_the_client_knows_a_failed_condition(place: Place) -> None:
     """The client reads the refusal as the error that it is in process, with the current revision."""
     for target, public in ((_WORKER_KEYS[0], False), (_PUBLIC_KEYS[0], True)):
-        call = Call("PUT", target, bytes)
+        call = Call("PUT", target, str)
         missing = await send(place, "PUT", target, {"value": 0}, if_match="*")
         made = await send(place, "PUT", target, {"value": 0})
         failed = await send(place, "PUT", target, {"value": 0}, if_none_match="*")

@@ -56,7 +56,7 @@ class TableNames:
 
     @property
     def dropped_run(self) -> str:
-        """Tombstones of dropped runs."""
+        """Tombstones, by digest: of dropped runs, and of revoked credentials."""
         return f"{self.prefix}dropped_run"
 
     @property

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from statemount.interfaces import Authorizer, Clock, Directory, Registry, Store
+from statemount.interfaces import Authorizer, Clock, Directory, Registry, Revocations, Store
 from statemount.service.assets import AssetStates
 from statemount.service.clean_up import CleanUp, CleanUpRules
 from statemount.service.expiry import Retention
@@ -38,6 +38,7 @@ class StateService:
         *,
         store: Store,
         directory: Registry,
+        revocations: Revocations,
         authorizer: Authorizer,
         clock: Clock,
         default_retention: timedelta,
@@ -56,6 +57,8 @@ class StateService:
         self.limits = limits
         self.workers: Workers = Workers(directory, authorizer)
         self.public: Public = Public(directory, authorizer)
-        self.host: Host = Host(store, directory, self.tasks, clears_on_success=clears_on_success)
+        self.host: Host = Host(
+            store, directory, self.tasks, revocations=revocations, clock=clock, clears_on_success=clears_on_success
+        )
         self.registrar: Registrar = Registrar(directory, self.host, self.public, authorizer)
         self.clean_up: CleanUp = CleanUp(store, directory, clock, clean_up)

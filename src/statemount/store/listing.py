@@ -9,6 +9,7 @@ from statemount.database.connections import Connections
 from statemount.database.digests import scope_digest
 from statemount.database.lane import Ticket
 from statemount.database.query import Row, Script
+from statemount.database.rows import Part
 from statemount.database.statements.base import StoreStatements
 from statemount.interfaces import Clock
 from statemount.model import Page, Scope
@@ -22,8 +23,7 @@ class PageOf(NamedTuple):
     """A part of a scope's entries that somebody wants to see."""
 
     scope: Scope
-    limit: int
-    offset: int
+    part: Part
 
 
 class GroupList:
@@ -42,7 +42,7 @@ class GroupList:
             return None
         if not found:
             return _page_of(())
-        query = self._statements.list_page(digest, self._clock(), wanted.limit, wanted.offset)
+        query = self._statements.list_page(digest, self._clock(), wanted.part)
         rows = self._connections.read_at_once(query.fallback or query)
         return None if rows is None else _page_of(rows)
 
@@ -54,8 +54,8 @@ class GroupList:
     def _script(self, wanted: Sequence[PageOf]) -> Script[Sequence[Page]]:
         now = self._clock()
         pages: list[Page] = []
-        for scope, limit, offset in wanted:
-            rows = yield self._statements.list_page(scope_digest(scope), now, limit, offset)
+        for scope, part in wanted:
+            rows = yield self._statements.list_page(scope_digest(scope), now, part)
             pages.append(_page_of(rows))
         return pages
 

@@ -21,6 +21,7 @@ from statemount.web.answers import (
 )
 from statemount.web.operations import Answer, ApiOperation
 from statemount.web.parameters import NoParameters, Parameters, Place
+from statemount.web.variants import LIST
 
 Json: TypeAlias = dict[str, Any]
 
@@ -140,7 +141,8 @@ def openapi_document(operations: Sequence[ApiOperation], *, title: str, version:
     writer = _Writer({model: reference for (model, _), reference in references.items()})
     paths: Json = {}
     for operation in operations:
-        paths.setdefault(path_of(operation), {})[operation.method.lower()] = writer.operation(operation)
+        method = _METHODS.get(operation.method, operation.method).lower()
+        paths.setdefault(path_of(operation), {})[method] = writer.operation(operation)
     return {
         "openapi": OPENAPI_VERSION,
         "info": {"title": title, "version": version, "description": description},
@@ -153,6 +155,9 @@ def openapi_document(operations: Sequence[ApiOperation], *, title: str, version:
         "tags": [{"name": tag} for tag in dict.fromkeys(operation.tag for operation in operations)],
     }
 
+
+_METHODS = {LIST: "GET"}
+"""The methods that requests of a special kind really have."""
 
 _PARAMETER = re.compile(r"\{(\w+)(?::(\w+))?\}")
 _KINDS = {

@@ -33,7 +33,9 @@ class Request:
         identity: Who is asking; set before an endpoint is called that needs one.
         named: What the body addresses, for the audit log: its fields, by name.
         parameters: The path's parameters by name, decoded.
+        status: Of the answer, once it is sent; None = nobody waits for one.
         template: The route's template, for the log.
+        variant: The kind of request that it is besides its method; see :mod:`statemount.web.variants`.
     """
 
     __slots__ = (
@@ -49,7 +51,9 @@ class Request:
         "named",
         "parameters",
         "receive",
+        "status",
         "template",
+        "variant",
     )
 
     identity: Identity
@@ -60,7 +64,9 @@ class Request:
         self.method: str = asgi_scope["method"]
         self.parameters: dict[str, str] = {}
         self.named: Mapping[str, object] = _NOTHING
+        self.status: int | None = None
         self.template: str = ""
+        self.variant: str | None = None
         self.accept: bytes = b""
         self.content_length: bytes | None = None
         self.content_type: bytes | None = None
