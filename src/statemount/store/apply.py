@@ -136,8 +136,10 @@ def apply(
             if operation.condition is not None and not operation.condition.holds(work.revision):
                 results.append(Result("failed", work.revision))
                 return work.nothing(results)
-            is_clear = isinstance(operation, Clear)
-            results.append(work.clear(purge=operation.purge) if is_clear else Result("unchanged", work.revision))
+            if isinstance(operation, Clear):
+                results.append(work.clear(purge=operation.purge))
+            else:
+                results.append(Result("unchanged", work.revision))
             continue
         row = work.live_row(operation.key)
         if operation.condition is not None and not _holds(operation.condition, row):

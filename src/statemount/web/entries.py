@@ -26,8 +26,7 @@ def value_response(scope: Scope, entry: Entry) -> Response:
 
 def task_entry(scope: Scope, entry: Entry) -> str:
     """Return a task instance's entry as JSON."""
-    expires_at = "null" if entry.expires_at is None else time_text(entry.expires_at)
-    return f'{_head(scope, entry)},"expires_at":{expires_at}}}'
+    return f'{_head(scope, entry)},"expires_at":{expiry_text(entry.expires_at)}}}'
 
 
 def asset_entry(scope: Scope, entry: Entry) -> str:
@@ -97,6 +96,11 @@ def time_text(timestamp: Timestamp) -> str:
     return f'"{text}.{microseconds:06d}Z"' if microseconds else f'"{text}Z"'
 
 
+def expiry_text(timestamp: Timestamp | None) -> str:
+    """Return a time of expiry as a JSON text."""
+    return "null" if timestamp is None else time_text(timestamp)
+
+
 @lru_cache(maxsize=4096)
 def _second_text(seconds: int) -> str:
     try:
@@ -112,6 +116,15 @@ def _writer_text(writer: Writer | None) -> str:
         return _text_of_writer(writer)
     except (TypeError, ValueError):  # somebody else wrote it
         return "null"
+
+
+def named_writer_text(writer: Writer | None) -> str:
+    """Return who wrote as a JSON text, with the subject, which only the history tells."""
+    text = _writer_text(writer)
+    if writer is None or text == "null":
+        return "null"
+    subject = writer.subject if isinstance(writer.subject, str) else None
+    return f'{text[:-1]},"subject":{_text_or_null(subject)}}}'
 
 
 @lru_cache(maxsize=4096)

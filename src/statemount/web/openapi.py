@@ -44,6 +44,9 @@ _CHALLENGE: Json = {
 _ETAG: Json = {
     "ETag": {"description": "The revision, as a strong entity tag.", "schema": {"type": "string"}},
 }
+_LINK: Json = {
+    "Link": {"description": 'Where the list goes on, if it does: <?...>; rel="next".', "schema": {"type": "string"}},
+}
 _CONDITIONS: tuple[Json, ...] = (
     {
         "name": "If-Match",
@@ -213,7 +216,7 @@ class _Writer:
     def answer(self, answer: Answer, headers: Json | None = None) -> Json:
         """Return a response object."""
         described: Json = {"description": answer.description}
-        if headers is not None:
+        if headers:
             described["headers"] = headers
         if answer.model is not None:
             schema = self._references[answer.model] if _is_model(answer.model) else {"type": "null"}
@@ -229,7 +232,11 @@ class _Writer:
             if refusal.answer.status not in own:
                 yield str(refusal.answer.status), {"$ref": f"#/components/responses/{refusal.name}"}
         for answer in operation.answers:
-            headers = _ETAG if answer.has_etag else _RETRY if answer.status == 503 else None
+            headers = {
+                **(_ETAG if answer.has_etag else {}),
+                **(_LINK if answer.has_link else {}),
+                **(_RETRY if answer.status == 503 else {}),
+            }
             yield str(answer.status), self.answer(answer, headers)
 
 

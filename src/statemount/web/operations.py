@@ -26,12 +26,14 @@ class Answer:
     Args:
         model: Of the body: a pydantic model, or None if it is empty (``type(None)``: it is ``null``).
         has_etag: Whether it carries a revision.
+        has_link: Whether it may name a part that follows.
     """
 
     status: int
     description: str
     model: type[Any] | None = None
     has_etag: bool = False
+    has_link: bool = False
 
 
 @dataclass(frozen=True, slots=True)

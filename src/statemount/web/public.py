@@ -14,10 +14,20 @@ from statemount.web.directory import DirectoryEndpoints
 from statemount.web.directory_operations import directory_operations
 from statemount.web.documentation import Documentation
 from statemount.web.errors import PUBLIC_WORDING
+from statemount.web.history_operations import asset_history_operations, task_history_operations
 from statemount.web.operations import Answer, ApiOperation
-from statemount.web.parameters import MapIndexQuery, StatePageQuery
+from statemount.web.parameters import MapIndexQuery, PurgeQuery, StatePageQuery
+from statemount.web.public_asset_history import AssetHistoryEndpoints
 from statemount.web.public_assets import AssetKeyPath, AssetPath, PublicAssetEndpoints
-from statemount.web.public_tasks import ClearQuery, PublicTaskEndpoints, TaskKeyPath, TaskPageQuery, TaskPath
+from statemount.web.public_task_history import TaskHistoryEndpoints
+from statemount.web.public_tasks import (
+    ClearQuery,
+    DeleteQuery,
+    PublicTaskEndpoints,
+    TaskKeyPath,
+    TaskPageQuery,
+    TaskPath,
+)
 from statemount.web.route_set import Access, RouteSetApp
 
 _DONE = Answer(204, "Done.")
@@ -30,6 +40,9 @@ _NO_TASK_INSTANCE = Answer(404, "There is no such task instance.", HTTPException
 _NO_TASK_KEY = Answer(404, "There is no such task instance, or no such key of it.", HTTPExceptionResponse)
 _NO_ASSET = Answer(404, "There is no such asset, or no such key of it.", HTTPExceptionResponse)
 _FULL = Answer(409, "The task instance or asset would have too many keys, or too much in them.", ReasonedResponse)
+
+_TASK = "/dags/{dag_id}/dagRuns/{dag_run_id}/taskInstances/{task_id}"
+_ASSET = "/assets/{asset_id}"
 
 _TITLE = "Task state and asset state: public API"
 _DESCRIPTION = "What people and services call, and where hosts register task instances and assets."
@@ -57,9 +70,12 @@ def public_app(
         if version in contracts:
             tasks = PublicTaskEndpoints(service, contract.tasks, max_body_bytes)
             assets = PublicAssetEndpoints(service, contract.assets, max_body_bytes)
-            task = "/dags/{dag_id}/dagRuns/{dag_run_id}/taskInstances/{task_id}"
-            operations += _of_tasks(f"{task}/{contract.segment}", tasks)
-            operations += _of_assets(f"/assets/{{asset_id}}/{contract.segment}", assets)
+            operations += _of_tasks(f"{_TASK}/{contract.segment}", tasks)
+            operations += _of_assets(f"{_ASSET}/{contract.segment}", assets)
+    if contracts:
+        words = CONTRACTS["airflow33" if "airflow33" in contracts else "aip103"]
+        operations += task_history_operations(TaskHistoryEndpoints(service, words.tasks, max_body_bytes), _TASK)
+        operations += asset_history_operations(AssetHistoryEndpoints(service, words.assets, max_body_bytes), _ASSET)
     operations += directory_operations(DirectoryEndpoints(service, max_body_bytes))
     return RouteSetApp(
         operations,
@@ -146,7 +162,7 @@ def _of_tasks(whole: str, tasks: PublicTaskEndpoints) -> Iterator[ApiOperation]:
         tasks.delete,
         (_DONE, _NO_TASK_INSTANCE, _FAILED),
         TaskKeyPath,
-        MapIndexQuery,
+        DeleteQuery,
         permission="state:delete",
         description="A no-op if the key is missing.",
     )
@@ -226,6 +242,7 @@ def _of_assets(whole: str, assets: PublicAssetEndpoints) -> Iterator[ApiOperatio
         assets.delete,
         (_DONE, _NO_ASSET, _FAILED),
         AssetKeyPath,
+        PurgeQuery,
         permission="state:delete",
         description="A no-op if the key is missing.",
     )
@@ -238,5 +255,6 @@ def _of_assets(whole: str, assets: PublicAssetEndpoints) -> Iterator[ApiOperatio
         assets.clear,
         (_DONE, _NO_ASSET, _FAILED),
         AssetPath,
+        PurgeQuery,
         permission="state:delete",
     )

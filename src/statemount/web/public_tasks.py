@@ -20,6 +20,7 @@ from statemount.web.parameters import (
     MapIndexQuery,
     Parameters,
     ParametersT,
+    PurgeQuery,
     StatePageQuery,
     checked,
     read_parameters,
@@ -46,7 +47,11 @@ class TaskPageQuery(StatePageQuery, MapIndexQuery):
     """Which part of a task instance's list is wanted."""
 
 
-class ClearQuery(MapIndexQuery):
+class DeleteQuery(PurgeQuery, MapIndexQuery):
+    """Which of a mapped task's instances has the key, and what of it is remembered."""
+
+
+class ClearQuery(DeleteQuery):
     """Which of a mapped task's instances is cleared."""
 
     all_map_indices: Annotated[
@@ -69,7 +74,7 @@ class PublicTaskEndpoints:
         """Return a part of the entries. Nobody asks whether the task instance exists."""
         self._check(request, "state:read")
         path, query = self._read(request, TaskPath, TaskPageQuery)
-        scope = _scope(path, query)
+        scope = scope_of(path, query)
         page = await self._service.tasks.list(scope, limit=query.limit, offset=query.offset)
         has_revisions = query.include == "revision"
         if has_revisions:
@@ -81,7 +86,7 @@ class PublicTaskEndpoints:
         """Return one entry. Nobody asks whether the task instance exists."""
         self._check(request, "state:read")
         path, query = self._read(request, TaskKeyPath, MapIndexQuery)
-        scope = _scope(path, query)
+        scope = scope_of(path, query)
         try:
             entry = await self._service.tasks.get(scope, path.key)
         except KeyNotFoundError as error:
@@ -92,10 +97,10 @@ class PublicTaskEndpoints:
         """Set a key, its expiry included."""
         self._check(request, "state:write")
         content = await read_content(request, self._max_body_bytes)
-        path, query, problems = _parameters(request, TaskKeyPath, MapIndexQuery)
+        path, query, problems = read_request(request, TaskKeyPath, MapIndexQuery)
         if path is None or query is None:
             PUBLIC_TASK_BODY.refuse(content, problems, self._service.limits)
-        scope = _scope(path, query)
+        scope = scope_of(path, query)
         await self._service.public.require_task_instance(request.identity, scope)
         value, expires_at = PUBLIC_TASK_BODY.read(content, limits=self._service.limits)
         condition = condition_of(request)
@@ -108,10 +113,10 @@ class PublicTaskEndpoints:
         """Set the value of a key that exists; its expiry stays."""
         self._check(request, "state:write")
         content = await read_content(request, self._max_body_bytes)
-        path, query, problems = _parameters(request, TaskKeyPath, MapIndexQuery)
+        path, query, problems = read_request(request, TaskKeyPath, MapIndexQuery)
         if path is None or query is None:
             VALUE_BODY.refuse(content, problems, self._service.limits)
-        scope = _scope(path, query)
+        scope = scope_of(path, query)
         await self._service.public.require_task_instance(request.identity, scope)
         value, _ = VALUE_BODY.read(content, limits=self._service.limits)
         condition = condition_of(request)
@@ -126,22 +131,24 @@ class PublicTaskEndpoints:
     async def delete(self, request: Request) -> Response:
         """Remove a key."""
         self._check(request, "state:delete")
-        path, query = self._read(request, TaskKeyPath, MapIndexQuery)
-        scope = _scope(path, query)
+        path, query = self._read(request, TaskKeyPath, DeleteQuery)
+        scope = scope_of(path, query)
         await self._service.public.require_task_instance(request.identity, scope)
         condition = condition_of(request)
-        await self._service.tasks.delete(scope, path.key, writer=writer_of(request), condition=condition)
+        await self._service.tasks.delete(
+            scope, path.key, writer=writer_of(request), condition=condition, purge=query.purge
+        )
         return NO_CONTENT
 
     async def clear(self, request: Request) -> Response:
         """Remove every key of a task instance, or of all map indices of a task."""
         self._check(request, "state:delete")
         path, query = self._read(request, TaskPath, ClearQuery)
-        scope = _scope(path, query)
+        scope = scope_of(path, query)
         target = MappedTask(scope.dag_id, scope.run_id, scope.task_id) if query.all_map_indices else scope
         await self._service.public.require_task_instance(request.identity, target)
         condition = condition_on_one_scope(request, all_map_indices=query.all_map_indices)
-        await self._service.tasks.clear(target, writer=writer_of(request), condition=condition)
+        await self._service.tasks.clear(target, writer=writer_of(request), condition=condition, purge=query.purge)
         return NO_CONTENT
 
     def _check(self, request: Request, permission: str) -> None:
@@ -149,19 +156,21 @@ class PublicTaskEndpoints:
 
     @staticmethod
     def _read(request: Request, path_model: type[_PathT], query_model: type[ParametersT]) -> tuple[_PathT, ParametersT]:
-        path, query, problems = _parameters(request, path_model, query_model)
+        path, query, problems = read_request(request, path_model, query_model)
         return checked(path, problems), checked(query, problems)
 
 
-def _parameters(
+def read_request(
     request: Request, path_model: type[_PathT], query_model: type[ParametersT]
 ) -> tuple[_PathT | None, ParametersT | None, list[Problem]]:
+    """Return what a request addresses, and what is wrong with it."""
     path, problems = read_parameters(path_model, request.parameters, "path")
     query, others = read_parameters(query_model, request.query(), "query")
     return path, query, [*problems, *others]
 
 
-def _scope(path: TaskPath, query: MapIndexQuery) -> TaskScope:
+def scope_of(path: TaskPath, query: MapIndexQuery) -> TaskScope:
+    """Return the scope of a task instance."""
     return TaskScope(path.dag_id, path.dag_run_id, path.task_id, query.map_index)
 
 
