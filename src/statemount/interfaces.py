@@ -170,8 +170,7 @@ class Store(Resource):
         """Remove lines of the log from before a time, at most ``limit``; return how many.
 
         What goes of a scope's log are always its oldest lines. Fewer than ``limit`` means that none was left. Several
-        processes may do so at once. By itself a store keeps no more lines of a scope than its options say, give or
-        take a tenth.
+        processes may do so at once. That there are not too many lines of a scope, writes see to by themselves.
         """
 
     async def count_changes(self, *, before: Timestamp) -> int | None:

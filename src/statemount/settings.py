@@ -172,7 +172,8 @@ class Settings(BaseModel):
     """How long the history keeps a change; 0 = for ever."""
 
     history_max_changes: Annotated[NonNegativeInt, Field(json_schema_extra=_unit("changes"))] = 1000
-    """How many of its newest changes the history of one task instance or asset keeps, give or take a tenth; 0 = all."""
+    """How many of its newest changes the history of one task instance or asset keeps, and up to a tenth and ten more;
+    0 = all."""
 
     history_values: Literal["assets", "all", "none"] = "assets"
     """Whose values the history keeps: those of `assets`, of tasks too (`all`), or `none`. Who wrote what, and when, it

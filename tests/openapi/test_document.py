@@ -77,13 +77,22 @@ EXECUTION_IDS = {
     },
     "aip103": {f"{verb}_{what}_state" for verb in ("get", "set", "delete", "clear") for what in ("task", "asset")},
 }
+HISTORY_IDS = {
+    *(f"{verb}_{what}_state_history" for verb in ("list", "get") for what in ("task", "asset")),
+    "revert_task_state",
+    "revert_asset_state",
+}
 PUBLIC_IDS = {
     "airflow33": {
-        f"{verb}_{what}_state_store"
-        for verb in ("list", "get", "set", "patch", "delete", "clear")
-        for what in ("task", "asset")
+        *HISTORY_IDS,
+        *(
+            f"{verb}_{what}_state_store"
+            for verb in ("list", "get", "set", "patch", "delete", "clear")
+            for what in ("task", "asset")
+        ),
     },
     "aip103": {
+        *HISTORY_IDS,
         *(f"{verb}_{what}_state" for verb in ("get", "set", "patch", "delete", "clear") for what in ("task", "asset")),
         "list_task_states",
         "list_asset_states",
@@ -126,14 +135,16 @@ def test_answers(name: str) -> None:
         assert "WWW-Authenticate" in answers[401]["headers"]
         assert "Retry-After" in answers[503]["headers"]
         permissions = [needs for one in operation["security"] for needs in one.values()]
-        assert permissions == ([[]] if name == "execution" else [[operation_permission(method, path)]])
+        assert permissions == ([[]] if name == "execution" else [operation_permissions(method, path)])
 
 
-def operation_permission(method: str, path: str) -> str:
-    """Return the permission that a public operation needs."""
+def operation_permissions(method: str, path: str) -> list[str]:
+    """Return the permissions that a public operation needs."""
     if path.startswith("/directory"):
-        return "directory:read" if method == "GET" else "directory:write"
-    return {"GET": "state:read", "DELETE": "state:delete"}.get(method, "state:write")
+        return ["directory:read" if method == "GET" else "directory:write"]
+    if method == "POST" and "/state-history/" in path:
+        return ["state:write", "state:read"]
+    return [{"GET": "state:read", "DELETE": "state:delete"}.get(method, "state:write")]
 
 
 @pytest.mark.parametrize("name", ROUTE_SETS)

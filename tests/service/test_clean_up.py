@@ -98,7 +98,7 @@ async def test_nothing_is_over(clean_up: CleanUp, store: Store, registry: Regist
 async def test_everything_that_is_over_is_removed(
     clean_up: CleanUp, store: Store, registry: Registry, clock: FakeClock
 ) -> None:
-    """What is over goes, each kind after its own time: assets with their state, task instances without; counts are so."""
+    """What is over goes, each kind in its time: an asset with its state, a task instance without; the counts agree."""
     await expiring(store, clock, 3)
     await registry.register_task_instances([TaskInstance(uuid4(), TASK)])
     asset = await inactive_asset(store, registry)

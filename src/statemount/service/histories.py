@@ -8,7 +8,7 @@ from typing import Literal
 from statemount.errors import HistoryGoneError, InvalidInputError, KeyNotFoundError, Problem
 from statemount.interfaces import Clock, Store
 from statemount.json_values import load_json
-from statemount.model import Entry, History, JsonValue, Scope, TaskScope, Timestamp, Writer
+from statemount.model import Entry, History, JsonValue, Scope, TaskScope, Timestamp, Writer, to_datetime
 from statemount.operations import Condition, Result
 from statemount.service.assets import AssetStates
 from statemount.service.expiry import DEFAULT, Expiry
@@ -76,7 +76,7 @@ class Histories:
         """
         check_key(key)
         if at is not None and at > self._clock():
-            raise _refused(("query", "at"), "the time is yet to come")
+            raise _refused(("query", "at"), "the time is yet to come", to_datetime(at).isoformat())
         past = await self._store.past(scope, key, revision=revision, at=at)
         if revision is not None and 0 < past.revision < revision:
             raise _refused((place, "revision"), f"the revision is yet to come: it is {past.revision} now", revision)
@@ -150,5 +150,5 @@ class Histories:
         return await self.restore(scope, key, entry, writer=writer, condition=condition)
 
 
-def _refused(loc: tuple[str, str], message: str, given: object = None) -> InvalidInputError:
+def _refused(loc: tuple[str, str], message: str, given: object) -> InvalidInputError:
     return InvalidInputError([Problem("value_error", loc, f"Value error, {message}", given, {"error": {}})])

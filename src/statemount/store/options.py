@@ -19,7 +19,7 @@ class StoreOptions:
         log_values: Whose values the log keeps: ``assets``, ``all`` or ``none``. Key, operation, revision, writer and
             time are always kept.
         max_logged_value_bytes: Longest value that the log keeps.
-        max_changes: So many of a scope's newest changes the log keeps, and up to a tenth more; 0 = all.
+        max_changes: So many of a scope's newest changes the log keeps, and up to a tenth and ten more; 0 = all.
         tombstone_seconds: How long writes to a dropped run are refused: as long as a cache may still know it.
     """
 

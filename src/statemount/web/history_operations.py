@@ -37,7 +37,7 @@ _HISTORY_OF_KEY = (
 )
 _REVERT = (
     "Writes what the key held right after a change, as a change of its own; deletes the key if there was nothing then,"
-    " which needs state:delete besides. Needs state:read, too."
+    " which needs state:delete besides."
 )
 
 
@@ -86,6 +86,7 @@ def task_history_operations(tasks: TaskHistoryEndpoints, task: str) -> Iterator[
         MapIndexQuery,
         RevertBody,
         permission="state:write",
+        further_permissions=("state:read",),
         description=f"{_REVERT} The entry ends when it did then; where that is over, after the default retention.",
     )
 
@@ -134,5 +135,6 @@ def asset_history_operations(assets: AssetHistoryEndpoints, asset: str) -> Itera
         AssetKeyPath,
         body=RevertBody,
         permission="state:write",
+        further_permissions=("state:read",),
         description=_REVERT,
     )

@@ -54,6 +54,7 @@ class ApiOperation:
         answers: Besides those that every operation can have; the successful one first. With 412 among them, the
             request may have conditions.
         permission: What the caller's identity must have; None = the operation knows more than a name.
+        further_permissions: What it must have besides.
         needs_authentication: Whether anybody is asked who they are.
     """
 
@@ -70,6 +71,12 @@ class ApiOperation:
     permission: str | None = None
     description: str = ""
     needs_authentication: bool = True
+    further_permissions: tuple[str, ...] = ()
+
+    @property
+    def permissions(self) -> tuple[str, ...]:
+        """All that the caller's identity must have."""
+        return () if self.permission is None else (self.permission, *self.further_permissions)
 
 
 def router_of(operations: Iterable[ApiOperation]) -> Router[Endpoint]:

@@ -13,6 +13,7 @@ from tests.contract.table import (
     keys,
     public_assets,
     public_bodies,
+    public_history,
     public_keys,
     public_paging,
     public_routes,
@@ -32,6 +33,7 @@ _PUBLIC = (
     public_bodies,
     public_tokens,
     public_routes,
+    public_history,
     directory,
 )
 
