@@ -110,6 +110,17 @@ class MySQLStatements(StoreStatements):
             f") n STRAIGHT_JOIN {t.scope} s ON s.id = n.n_id SET s.revision = n.n_revision,"
             " s.updated_at = n.n_updated_at, s.entries = n.n_entries, s.size = n.n_size",
         )
+        self._oldest_changes = _items(
+            f"SELECT scope_id, min(revision) FROM {t.change} WHERE scope_id IN", " GROUP BY scope_id"
+        )
+        self._trimmed = _items(f"SELECT id, log_trimmed FROM {t.scope} WHERE id IN", "")
+        up_to = "(scope_id = %s AND revision <= %s)"
+        self._remove_changes = _sized(f"DELETE FROM {t.change} WHERE ", up_to, up_to, " OR ", "")
+        self._note_trimmed = _rows(
+            "UPDATE (",
+            ("n_id", "n_revision"),
+            f") n STRAIGHT_JOIN {t.scope} s ON s.id = n.n_id SET s.log_trimmed = n.n_revision",
+        )
         self._put_tombstone = (
             f"INSERT INTO {t.dropped_run} (run_digest, expires_at) VALUES (%s, %s)"
             " ON DUPLICATE KEY UPDATE expires_at = VALUES(expires_at)"
@@ -145,6 +156,18 @@ class MySQLStatements(StoreStatements):
     def revisions(self, digests: Sequence[bytes]) -> Query:
         return Query(self._revisions(len(digests)), digests)
 
+    def oldest_changes(self, ids: Sequence[int]) -> Query:
+        return Query(self._oldest_changes(len(ids)), ids)
+
+    def trimmed(self, ids: Sequence[int]) -> Query:
+        return Query(self._trimmed(len(ids)), ids)
+
+    def remove_changes(self, ends: Sequence[tuple[int, int]]) -> Query:
+        return Query(self._remove_changes(len(ends)), _flat(ends))
+
+    def note_trimmed(self, ends: Sequence[tuple[int, int]]) -> Query:
+        return Query(self._note_trimmed(len(ends)), _flat(ends))
+
     def find_scopes(self, digests: Sequence[bytes], now: Timestamp) -> Query:
         return Query(self._find_scopes(len(digests)), (now, *digests))
 
@@ -170,6 +193,8 @@ class MySQLStatements(StoreStatements):
             yield Query(self._delete(len(rows.deletes)), _flat(rows.deletes))
         if rows.upserts:
             yield Query(self._upsert(len(rows.upserts)), _flat(rows.upserts))
+        for scope_id, key in rows.purges:
+            yield self.purge(scope_id, key)
         if rows.changes:
             yield Query(self._log(len(rows.changes)), _flat(rows.changes))
         if rows.scopes:

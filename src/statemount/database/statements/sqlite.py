@@ -115,6 +115,10 @@ class SQLiteStatements(StoreStatements):
             f") UPDATE {t.scope} SET revision = n.revision, updated_at = n.updated_at, entries = n.entries,"
             f" size = n.size FROM n WHERE {t.scope}.id = n.id",
         )
+        self._oldest_change = f"SELECT scope_id, min(revision) FROM {t.change} WHERE scope_id = ? GROUP BY scope_id"
+        self._trimmed = f"SELECT id, log_trimmed FROM {t.scope} WHERE id = ?"
+        self._remove_changes = f"DELETE FROM {t.change} WHERE scope_id = ? AND revision <= ?"
+        self._note_trimmed = f"UPDATE {t.scope} SET log_trimmed = ?2 WHERE id = ?1"
         self._put_tombstone = (
             f"INSERT INTO {t.dropped_run} (run_digest, expires_at) VALUES (?, ?)"
             " ON CONFLICT (run_digest) DO UPDATE SET expires_at = excluded.expires_at"
@@ -189,6 +193,18 @@ class SQLiteStatements(StoreStatements):
             rows += yield Query(self._tail_packed, args, "packed", partial(_tail, digest), Query(self._tail, args))
         return rows
 
+    def oldest_changes(self, ids: Sequence[int]) -> Query:
+        return Query(self._oldest_change, [(scope_id,) for scope_id in ids], "each")
+
+    def trimmed(self, ids: Sequence[int]) -> Query:
+        return Query(self._trimmed, [(scope_id,) for scope_id in ids], "each")
+
+    def remove_changes(self, ends: Sequence[tuple[int, int]]) -> Query:
+        return Query(self._remove_changes, ends, "many")
+
+    def note_trimmed(self, ends: Sequence[tuple[int, int]]) -> Query:
+        return Query(self._note_trimmed, ends, "many")
+
     def find_scopes(self, digests: Sequence[bytes], now: Timestamp) -> Query:
         return Query(self._find_scope, [(digest, now) for digest in digests], "each")
 
@@ -226,6 +242,8 @@ class SQLiteStatements(StoreStatements):
             yield Query(self._delete, rows.deletes, "many")
         for upserts in pieces(rows.upserts):
             yield Query(*filled(self._upsert, upserts))
+        for scope_id, key in rows.purges:
+            yield self.purge(scope_id, key)
         for changes in pieces(rows.changes):
             yield Query(*filled(self._log, changes))
         for scopes in pieces(rows.scopes):
