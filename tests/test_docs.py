@@ -43,6 +43,7 @@ async def test_python_of_a_page_runs(page: Path, tmp_path: Path, monkeypatch: py
     """The Python blocks of a page run one after the other, and an app that they show serves a worker."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("STATEMOUNT_JWT_SECRET", SECRET)
+    monkeypatch.setenv("DJANGO_SETTINGS_MODULE", "tests.hosts.django_settings")
     namespace: dict[str, Any] = {"__name__": "__main__"}
     states: list[StateMount] = []
     try:

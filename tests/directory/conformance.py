@@ -227,6 +227,7 @@ class RegistryConformance(DirectoryConformance):
         assert await registry.asset_by_uri("s3://orders") is None
         assert list(await registry.assets()) == []
         assert await registry.access(absent, Asset(1, "orders", "orders")) == frozenset()
+        assert await registry.try_number(absent) is None
 
     async def test_register_task_instance(self, registry: Registry) -> None:
         """A registered task instance is found by its UUID and by its scope, with everything that was registered."""
@@ -237,6 +238,13 @@ class RegistryConformance(DirectoryConformance):
         assert await registry.task_scope(new.id) == SCOPE
         assert await registry.task_instance(new.id) == new
         assert await registry.has_task_instance(SCOPE)
+
+    async def test_attempts(self, registry: Registry) -> None:
+        """Which attempt a task instance is at is what was registered last."""
+        for try_number in (0, 1, 2, 2**63 - 1):
+            new = task_instance(id=UUID(int=1), try_number=try_number)
+            await registry.register_task_instances([new])
+            assert await registry.try_number(new.id) == try_number
 
     async def test_register_no_task_instances(self, registry: Registry) -> None:
         """To register nothing changes nothing."""

@@ -20,7 +20,7 @@ from statemount.auth.jwt import JWTAuth
 from statemount.errors import InvalidTokenError
 from statemount.interfaces import AsgiScope
 from statemount.settings import Settings
-from statemount.web.middleware import AsgiApp
+from statemount.web.below import AsgiApp
 from statemount.web.requests import Receive, Send
 
 if TYPE_CHECKING:

@@ -16,8 +16,9 @@ from statemount.airflow.names import CONNECTION_ID, CONNECTION_TYPE
 from statemount.auth.jwt import JWTAuth
 from statemount.errors import AuthenticationError, ForbiddenError, InvalidTokenError, UnavailableError
 from statemount.interfaces import AsgiScope
+from statemount.web.below import AsgiApp
 from statemount.web.lifespan import Startable, serve_lifespan
-from statemount.web.middleware import AsgiApp, route_path
+from statemount.web.middleware import route_path
 from statemount.web.requests import Receive, Send
 from statemount.web.responses import Response, json_response
 

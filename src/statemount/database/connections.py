@@ -128,8 +128,11 @@ class _Pool:
             raise
 
     async def _open(self) -> HeldConnection:
+        connecting = asyncio.ensure_future(self._connect())
+        # A loop that is closed with its tasks pending is no fault of this one.
+        connecting._log_destroy_pending = False  # type: ignore[attr-defined]
         try:
-            return await asyncio.wait_for(self._connect(), self._connect_seconds)
+            return await asyncio.wait_for(connecting, self._connect_seconds)
         except asyncio.TimeoutError as error:
             raise UnavailableError("no connection to the database: it does not answer") from error
 
@@ -313,11 +316,26 @@ class Connections(Resource):
         except (OSError, SQLAlchemyError) as error:
             raise UnavailableError(f"the schema could not be upgraded: {_said(error)}") from error
 
-    def read_at_once(self, query: Query) -> Sequence[Row] | None:
-        """Return the rows of a look-up by key if they are to be had in no time, else None: see :meth:`read`."""
+    def read_at_once(self, query: Query, count: int = 1) -> Sequence[Row] | None:
+        """Return the rows of look-ups by key if they are to be had in no time, else None: see :meth:`read`.
+
+        Args:
+            count: How many look-ups the query is.
+        """
         if self._immediate is None or self._database is None:
             return None
-        return self._immediate.rows(query)
+        return self._immediate.rows(query, count)
+
+    @property
+    def reads_at_once(self) -> bool:
+        """Whether :meth:`read_at_once` ever returns something."""
+        return self._immediate is not None
+
+    def pulse(self) -> object | None:
+        """Return what stays equal as long as nothing is written to the database; None = that is not to be had."""
+        if self._immediate is None or self._database is None:
+            return None
+        return self._immediate.pulse()
 
     async def read(self, factory: ScriptFactory[T]) -> T:
         """Run a script of reads; each of its statements sees one moment.
@@ -368,7 +386,7 @@ class Connections(Resource):
                 self._writers.release(held)
                 self._observer.committed(time.monotonic() - begins)
                 return result
-            await asyncio.sleep(_BACKOFF_SECONDS * 2**attempt * random.random())  # noqa: S311
+            await asyncio.sleep(_BACKOFF_SECONDS * 2**attempt * random.random())  # noqa: S311 - a jitter
         raise AssertionError("unreachable")
 
     @staticmethod

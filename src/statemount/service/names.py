@@ -53,6 +53,11 @@ def key_problem(key: str, loc: tuple[str | int, ...] = ("path", "key")) -> Probl
     return text_problem(key, loc, max_length=MAX_KEY_LENGTH)
 
 
+def is_plain_key(key: str) -> bool:
+    """Tell whether a key is one of those that nothing can be wrong with: ASCII, and not too long."""
+    return 0 < len(key) <= MAX_KEY_LENGTH and key.isascii() and "\0" not in key
+
+
 def id_problem(text: str, loc: tuple[str | int, ...]) -> Problem | None:
     """Return what is wrong with a dag, run or task id, or None: 1 to 250 characters, UTF-8, no NUL."""
     return text_problem(text, loc, max_length=MAX_ID_LENGTH)
@@ -64,6 +69,8 @@ def check_key(key: str) -> None:
     Raises:
         InvalidInputError: See :func:`key_problem`.
     """
+    if is_plain_key(key):
+        return
     problem = key_problem(key)
     if problem is not None:
         raise InvalidInputError([problem])
