@@ -289,6 +289,15 @@ def test_stop(airflow: Airflow) -> None:
     assert "Traceback" not in ending, ending
 
 
+def test_what_cannot_work(airflow: Airflow) -> None:
+    """An API server with settings that the app cannot work with does not start, and says why."""
+    variables = {**airflow.variables, "AIRFLOW__API__PORT": str(free_port()), "AIRFLOW__API_AUTH__JWT_SECRET": "short"}
+    processes = Processes(airflow.home, variables)
+    processes.start("refused", ["airflow", "api-server"])
+    assert processes.wait("refused") != 0
+    assert "statemount: the shared secret must have at least 16 bytes" in processes.log("refused").read_text()
+
+
 def _tables(url: str, kind: str) -> list[str]:
     if kind == "sqlite":
         with sqlite3.connect(sqlite_path(url)) as connection:
