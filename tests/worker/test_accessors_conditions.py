@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
-import httpx
 import pytest
 
 from statemount.client import Retries, StateValue, UnexpectedAnswerError
@@ -23,6 +21,7 @@ from statemount.worker import BackendError, MissingObjectError, StateAccessor, W
 from statemount.worker.object_storage import ObjectStorageBackend
 from tests.client.support import AUTH, FaultyServer, answer
 from tests.worker.accessors import FORMS, Site, site
+from tests.worker.meanwhile import Meanwhile, late
 
 if TYPE_CHECKING:
     from obstore.store import MemoryStore
@@ -63,60 +62,6 @@ def objects_at(place: MemoryStore) -> list[str]:
     import obstore
 
     return sorted(found["path"] for part in obstore.list(place) for found in part)
-
-
-class Meanwhile:
-    """Does something right before the next request with a method is sent."""
-
-    def __init__(self) -> None:
-        self._todo: list[tuple[str, Callable[[], object]]] = []
-
-    @contextmanager
-    def before(self, method: str, then: Callable[[], object]) -> Iterator[None]:
-        """Do it within this block; that a request comes is checked."""
-        self._todo.append((method, then))
-        yield
-        assert self._todo == []
-
-    def look(self, request: httpx.Request) -> None:
-        """See whether this is the request."""
-        if self._todo and self._todo[0][0] == request.method:
-            self._todo.pop()[1]()
-
-
-class LateTransport(httpx.HTTPTransport):
-    """Sends as usual, once something else was done."""
-
-    def __init__(self, meanwhile: Meanwhile) -> None:
-        super().__init__(verify=False)  # certificates take longer to load than a test
-        self._meanwhile = meanwhile
-
-    def handle_request(self, request: httpx.Request) -> httpx.Response:
-        self._meanwhile.look(request)
-        return super().handle_request(request)
-
-
-class LateAsyncTransport(httpx.AsyncHTTPTransport):
-    """Sends as usual, once something else was done."""
-
-    def __init__(self, meanwhile: Meanwhile) -> None:
-        super().__init__(verify=False)  # certificates take longer to load than a test
-        self._meanwhile = meanwhile
-
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        self._meanwhile.look(request)
-        return await super().handle_async_request(request)
-
-
-@pytest.fixture
-def meanwhile() -> Meanwhile:
-    """Return what makes a worker late, which :func:`late` gives to it."""
-    return Meanwhile()
-
-
-def late(meanwhile: Meanwhile) -> dict[str, Any]:
-    """Return the options of a worker."""
-    return {"transport": LateTransport(meanwhile), "async_transport": LateAsyncTransport(meanwhile)}
 
 
 def worker_of(here: Site, keeping: Keeping, place: MemoryStore, **options: Any) -> Worker:
