@@ -9,7 +9,7 @@ from uuid import uuid4
 
 import pytest
 
-from tests.worker.meanwhile import Meanwhile
+from tests.client.meanwhile import Meanwhile
 from tests.worker.s3 import S3Server, serving_s3
 
 if TYPE_CHECKING:
@@ -39,5 +39,5 @@ def place(request: pytest.FixtureRequest, tmp_path: Path) -> ObjectStore:
 
 @pytest.fixture
 def meanwhile() -> Meanwhile:
-    """Return what makes a worker late, once its transports are those of :func:`~tests.worker.meanwhile.late`."""
+    """Return what makes a worker late, once its transports are those of :func:`~tests.client.meanwhile.late`."""
     return Meanwhile()

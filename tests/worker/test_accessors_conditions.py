@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import pytest
 
-from statemount.client import Retries, StateValue, UnexpectedAnswerError
+from statemount.client import ClaimedError, Retries, StateValue, UnexpectedAnswerError
+from statemount.clock import system_clock
 from statemount.errors import (
     AuthenticationError,
     InvalidInputError,
@@ -19,9 +21,9 @@ from statemount.errors import (
 )
 from statemount.worker import BackendError, MissingObjectError, StateAccessor, Worker
 from statemount.worker.object_storage import ObjectStorageBackend
+from tests.client.meanwhile import Meanwhile, late
 from tests.client.support import AUTH, FaultyServer, answer
 from tests.worker.accessors import FORMS, Site, site
-from tests.worker.meanwhile import Meanwhile, late
 
 if TYPE_CHECKING:
     from obstore.store import MemoryStore
@@ -316,3 +318,31 @@ async def test_a_version_that_cannot_be_removed(
         await memory.call(worker.task_state, "set", "key", 2, if_revision=revision)
         assert await memory.call(worker.task_state, "get", "key") == 2
     assert [record.levelno for record in caplog.records if "had before" in record.message] == [logging.WARNING]
+
+
+@pytest.mark.parametrize("keeping", KEEPINGS)
+async def test_a_claim(here: Site, keeping: Keeping, place: MemoryStore) -> None:
+    """A task claims a key of its state for a time, wherever its values are, and one that is taken is refused."""
+    ahead = 3600 * 1_000_000
+    async with worker_of(here, keeping, place, clock=lambda: system_clock() + ahead) as worker:
+        state = worker.task_state
+        if here.form == "sync":
+
+            def hold() -> int:
+                with state.claim("lock", ttl=60, holder="me") as held:
+                    with pytest.raises(ClaimedError):
+                        state.claim("lock", ttl=60).take()
+                    return held.token
+
+            assert await asyncio.to_thread(hold) > 0
+        else:
+            async with state.aclaim("lock", ttl=60, holder="me") as held:
+                with pytest.raises(ClaimedError):
+                    await state.aclaim("lock", ttl=60).take()
+                entry = await here.task_entry("lock")
+                assert entry is not None
+                assert (entry.revision, entry.value["holder"]) == (held.token, "me")
+                assert entry.expires_at is not None
+                assert timedelta(minutes=60) < entry.expires_at - entry.updated_at < timedelta(minutes=62)
+        assert await here.task_entry("lock") is None
+    assert objects_at(place) == []

@@ -22,9 +22,9 @@ from statemount.worker import (
     resumable_job,
     watermark,
 )
+from tests.client.meanwhile import Meanwhile, late
 from tests.client.support import AUTH
 from tests.worker.accessors import FORMS, Site, site
-from tests.worker.meanwhile import Meanwhile, late
 
 pytestmark = pytest.mark.anyio
 
