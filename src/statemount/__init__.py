@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from statemount.auth import JWKS, DefaultAuthorizer, HostAuth, JWTAuth
+    from statemount.directory.airflow import AirflowDirectory
     from statemount.directory.claims import ClaimsDirectory
     from statemount.directory.memory import MemoryDirectory
     from statemount.directory.open import OpenDirectory
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
         AuthenticationError,
         ConfigurationError,
         ConflictError,
+        FailedOperation,
         ForbiddenError,
         InvalidInputError,
         InvalidTokenError,
@@ -32,9 +34,20 @@ if TYPE_CHECKING:
         TaskInstanceNotFoundError,
         TooLargeError,
         UnavailableError,
+        UpdateFailedError,
         WriteOutcomeUnknownError,
     )
-    from statemount.interfaces import Authenticator, Authorizer, Directory, Identity, Registry, Resource, Store
+    from statemount.interfaces import (
+        Authenticator,
+        Authorizer,
+        Credential,
+        Directory,
+        Identity,
+        Registry,
+        Resource,
+        Revocations,
+        Store,
+    )
     from statemount.model import (
         Asset,
         AssetScope,
@@ -50,6 +63,7 @@ if TYPE_CHECKING:
     from statemount.mount import StateMount
     from statemount.operations import (
         Check,
+        CheckScope,
         Clear,
         Condition,
         Delete,
@@ -73,6 +87,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "JWKS",
+    "AirflowDirectory",
     "Asset",
     "AssetNotFoundError",
     "AssetScope",
@@ -81,15 +96,18 @@ __all__ = [
     "Authorizer",
     "Change",
     "Check",
+    "CheckScope",
     "ClaimsDirectory",
     "Clear",
     "Condition",
     "ConfigurationError",
     "ConflictError",
+    "Credential",
     "DefaultAuthorizer",
     "Delete",
     "Directory",
     "Entry",
+    "FailedOperation",
     "ForbiddenError",
     "Get",
     "HostAuth",
@@ -117,6 +135,7 @@ __all__ = [
     "Registry",
     "Resource",
     "Result",
+    "Revocations",
     "Run",
     "SchemaError",
     "ScopeFullError",
@@ -133,6 +152,7 @@ __all__ = [
     "TooLargeError",
     "UnavailableError",
     "Update",
+    "UpdateFailedError",
     "WriteOutcomeUnknownError",
     "Writer",
     "__version__",
@@ -143,6 +163,7 @@ _HOMES = {
     "DefaultAuthorizer": "auth",
     "HostAuth": "auth",
     "JWTAuth": "auth",
+    "AirflowDirectory": "directory.airflow",
     "ClaimsDirectory": "directory.claims",
     "MemoryDirectory": "directory.memory",
     "OpenDirectory": "directory.open",
@@ -150,6 +171,7 @@ _HOMES = {
     "AuthenticationError": "errors",
     "ConfigurationError": "errors",
     "ConflictError": "errors",
+    "FailedOperation": "errors",
     "ForbiddenError": "errors",
     "InvalidInputError": "errors",
     "InvalidTokenError": "errors",
@@ -165,13 +187,16 @@ _HOMES = {
     "TaskInstanceNotFoundError": "errors",
     "TooLargeError": "errors",
     "UnavailableError": "errors",
+    "UpdateFailedError": "errors",
     "WriteOutcomeUnknownError": "errors",
     "Authenticator": "interfaces",
     "Authorizer": "interfaces",
+    "Credential": "interfaces",
     "Directory": "interfaces",
     "Identity": "interfaces",
     "Registry": "interfaces",
     "Resource": "interfaces",
+    "Revocations": "interfaces",
     "Store": "interfaces",
     "Asset": "model",
     "AssetScope": "model",
@@ -185,6 +210,7 @@ _HOMES = {
     "Writer": "model",
     "StateMount": "mount",
     "Check": "operations",
+    "CheckScope": "operations",
     "Clear": "operations",
     "Condition": "operations",
     "Delete": "operations",

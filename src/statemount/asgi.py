@@ -28,7 +28,7 @@ class EnvironmentApp:
             ConfigurationError: The environment cannot be used, and the server has not asked with the lifespan scope.
         """
         try:
-            state = self._mount()
+            state = self._state or self._mount()
         except ConfigurationError as error:
             if scope["type"] != "lifespan":
                 raise

@@ -24,7 +24,7 @@ def _used_again(operation: str, dataset: Dataset, issuer: Issuer) -> list[Prepar
 
 def prepare(job: Job) -> Iterator[Prepared]:
     """Return the requests of a job, which end when there are no more fresh tokens."""
-    count = (job.requests or int((job.rate or job.most) * job.seconds)) + job.connections
+    count = (job.requests or int((job.rate or job.most) * job.seconds)) + 2 * job.connections
     used_again = cycle(_used_again(job.operation, job.dataset, job.issuer))
     if job.fresh_share == 0:
         return islice(used_again, count)

@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Generic, TypeVar
 
-from statemount.errors import OverloadedError, UnavailableError
+from statemount.errors import OverloadedError, StateMountError, UnavailableError
 from statemount.observer import SILENT, Observer, WorkKind
 
 RequestT = TypeVar("RequestT")
@@ -20,7 +20,7 @@ class Ticket(Generic[RequestT, AnswerT]):
 
     __slots__ = ("answer", "count", "request", "size")
 
-    def __init__(self, request: RequestT, answer: asyncio.Future[AnswerT], *, size: int, count: int) -> None:
+    def __init__(self, request: RequestT, answer: asyncio.Future[AnswerT], size: int = 0, count: int = 1) -> None:
         self.request: RequestT = request
         self.answer: asyncio.Future[AnswerT] = answer
         self.size: int = size
@@ -104,14 +104,28 @@ class Lane(Generic[RequestT, AnswerT]):
             OverloadedError: Too much waits already.
             UnavailableError: The lane is not running.
         """
+        ticket: Ticket[RequestT, AnswerT] = Ticket(request, self._open_loop().create_future(), size, count)
+        self._waiting.append(ticket)
+        self._wake()
+        return ticket.answer
+
+    def take_over(self, ticket: Ticket[RequestT, AnswerT]) -> None:
+        """Queue a request that somebody waits for already; it fails where :meth:`ask` would raise."""
+        try:
+            self._open_loop()
+        except StateMountError as error:
+            ticket.fail(error)
+            return
+        self._waiting.append(ticket)
+        self._wake()
+
+    def _open_loop(self) -> asyncio.AbstractEventLoop:
+        """Return the event loop of the worker, if one more may wait for it."""
         if self._loop is None or self._is_closing or self._worker is None or self._worker.done():
             raise UnavailableError("the store is closing")
         if len(self._waiting) >= self._max_waiting:
             raise OverloadedError(f"{self._max_waiting} requests wait for the database already")
-        ticket: Ticket[RequestT, AnswerT] = Ticket(request, self._loop.create_future(), size=size, count=count)
-        self._waiting.append(ticket)
-        self._wake()
-        return ticket.answer
+        return self._loop
 
     def _wake(self) -> None:
         woken = self._woken

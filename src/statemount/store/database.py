@@ -2,26 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from statemount.database.connections import Connections
 from statemount.database.digests import owner_digest, scope_digest
-from statemount.database.lane import Lane
+from statemount.database.lane import Lane, Ticket
 from statemount.database.query import Script
+from statemount.database.rows import Part
 from statemount.database.schema import TableNames
 from statemount.database.statements import make_store_statements
+from statemount.database.turns import Turn
 from statemount.interfaces import Clock, Store
-from statemount.model import AssetScope, Change, Entry, MappedTask, Page, Run, Scope, Writer
+from statemount.model import AssetScope, Change, Entry, LogTail, MappedTask, Page, Run, Scope, Writer
 from statemount.observer import SILENT, Observer
 from statemount.operations import Merge, Operation, Outcome, Set
 from statemount.store.listing import GroupList, PageOf
+from statemount.store.log import Log, change_of
 from statemount.store.options import StoreOptions
 from statemount.store.reading import Get, GroupRead
 from statemount.store.scope_ids import ScopeIds
 from statemount.store.scopes import check_clears_task, stored_scope
 from statemount.store.sweeping import Sweep
-from statemount.store.writers import read_writer
 from statemount.store.writing import GroupCommit, Write
 
 _SERVER_LANES = 2
@@ -59,6 +61,7 @@ class DatabaseStore(Store):
         ids = ScopeIds()
         self._commit = GroupCommit(connections, self._statements, ids, clock, self._options)
         self._sweep = Sweep(connections, self._statements, clock)
+        self._log = Log(connections, self._statements)
         self._read = read = GroupRead(connections, self._statements, ids, clock)
         self._list = GroupList(connections, self._statements, clock)
         # One writer at a time is all that SQLite has; on a server a second lane keeps one locked scope from holding
@@ -69,6 +72,7 @@ class DatabaseStore(Store):
         ]
         self._observer = observer
         self._is_open = False
+        self._turn: Turn[Get, Entry | None] | None = Turn(self._read_at_once) if connections.reads_at_once else None
         self._writers: list[Lane[Write, Outcome]] = [
             Lane(self._commit, max_waiting=max_waiting, kind="write", observer=observer) for _ in range(count)
         ]
@@ -80,9 +84,13 @@ class DatabaseStore(Store):
         self._is_open = True
         for lane in self._lanes():
             lane.start()
+        if self._turn is not None:
+            self._turn.start()
 
     async def close(self) -> None:
         self._is_open = False
+        if self._turn is not None:
+            self._turn.stop()
         for lane in self._lanes():
             await lane.stop()
 
@@ -91,14 +99,31 @@ class DatabaseStore(Store):
 
     async def read(self, scope: Scope, key: str) -> Entry | None:
         get = Get(stored_scope(scope), key)
-        found = self._read.at_once(get) if self._is_open else None
-        if found is not None:
-            self._observer.group("read", 1)
-            return found[0]
-        return await self._readers[hash(get.scope) % len(self._readers)].ask(get)
+        return await (self._reader_of(get) if self._turn is None else self._turn).ask(get)
 
-    async def list(self, scope: Scope, *, limit: int, offset: int = 0) -> Page:
-        wanted = PageOf(stored_scope(scope), limit, offset)
+    def _reader_of(self, get: Get) -> Lane[Get, Entry | None]:
+        return self._readers[hash(get.scope) % len(self._readers)]
+
+    def _read_at_once(self, group: Sequence[Ticket[Get, Entry | None]]) -> None:
+        """Answer the gets of one turn of the event loop."""
+        others = self._read.at_once(group)
+        if len(group) > len(others):
+            self._observer.group("read", len(group) - len(others))
+        for ticket in others:
+            self._reader_of(ticket.request).take_over(ticket)
+
+    async def list(
+        self,
+        scope: Scope,
+        *,
+        limit: int,
+        offset: int = 0,
+        prefix: str = "",
+        after: str | None = None,
+        keys_only: bool = False,
+    ) -> Page:
+        part = Part(limit, offset, prefix.encode(), None if after is None else after.encode(), keys_only)
+        wanted = PageOf(stored_scope(scope), part)
         found = self._list.at_once(wanted) if self._is_open else None
         if found is not None:
             return found
@@ -116,8 +141,12 @@ class DatabaseStore(Store):
             check_clears_task(operations)
             return await self._connections.detached(self._commit.clear_task(target, writer))
         scope = stored_scope(target)
-        texts = (o.value if isinstance(o, Set) else o.patch for o in operations if isinstance(o, (Set, Merge)))
-        size = sum(len(text) + _OPERATION_BYTES for text in texts)
+        size = 0
+        for operation in operations:
+            if isinstance(operation, Set):
+                size += len(operation.value) + _OPERATION_BYTES
+            elif isinstance(operation, Merge):
+                size += len(operation.patch) + _OPERATION_BYTES
         lane = self._writers[hash(scope) % len(self._writers)]
         return await lane.ask(Write(scope, operations, writer), size=size, count=len(operations))
 
@@ -127,12 +156,16 @@ class DatabaseStore(Store):
 
     def _changes_script(self, scope: Scope, after: int, limit: int) -> Script[Sequence[Change]]:
         rows = yield self._statements.changes(scope_digest(scope), after, limit)
-        return [
-            Change(
-                revision, kind, None if key is None else bytes(key).decode(), at, read_writer(writer), size, value, end
-            )
-            for revision, kind, key, at, writer, size, value, end in rows
-        ]
+        return [change_of(row) for row in rows]
+
+    async def revisions(self, scopes: Collection[Scope]) -> Mapping[Scope, int]:
+        return await self._connections.detached(self._log.revisions(scopes))
+
+    async def tails(self, positions: Mapping[Scope, int], *, limit: int = 256) -> Mapping[Scope, LogTail]:
+        return await self._connections.detached(self._log.tails(positions, limit))
+
+    def pulse(self) -> object | None:
+        return self._connections.pulse()
 
     async def sweep(self, *, limit: int = 1000) -> int:
         return await self._connections.detached(self._sweep(limit))

@@ -29,21 +29,19 @@ def entry_of(row: Sequence[Any]) -> Entry:
 
     A row that somebody else wrote is an entry too, as far as that can be: it must not stand in the way of others.
     """
-    key, value, updated_at, revision, expires_at, writer = row
-    if type(value) is not str or type(updated_at) is not int or isinstance(key, str):
-        key, value, updated_at = _repaired(key, value, updated_at)
+    key, *columns = row
+    return entry_named(key if isinstance(key, str) else bytes(key).decode(errors="replace"), columns)
+
+
+def entry_named(key: str, columns: Sequence[Any]) -> Entry:
+    """Return the entry of a row whose key is known, as :func:`entry_of` does."""
+    value, updated_at, revision, expires_at, writer = columns
+    if type(value) is not str or type(updated_at) is not int:  # SQLite keeps columns of any type
+        value = value if isinstance(value, str) else ""
+        updated_at = updated_at if isinstance(updated_at, int) else 0
     if expires_at is not None and type(expires_at) is not int:
         expires_at = None
-    return Entry(bytes(key).decode(errors="replace"), value, updated_at, revision, expires_at, read_writer(writer))
-
-
-def _repaired(key: Any, value: Any, updated_at: Any) -> tuple[bytes, str, int]:
-    """Return what stands for columns of other types, which SQLite keeps as they are given to it."""
-    return (
-        key.encode(errors="replace") if isinstance(key, str) else key,
-        value if isinstance(value, str) else "",
-        updated_at if isinstance(updated_at, int) else 0,
-    )
+    return Entry(key, value, updated_at, revision, expires_at, read_writer(writer))
 
 
 class GroupRead:
@@ -55,16 +53,29 @@ class GroupRead:
         self._ids = ids
         self._clock = clock
 
-    def at_once(self, get: Get) -> tuple[Entry | None] | None:
-        """Return what a get finds, if that is to be had in no time; None = it must wait with others."""
-        scope_id = self._ids.get(get.scope)
-        if scope_id is None:
-            return None
-        rows = self._connections.read_at_once(self._statements.read_by_id([(scope_id, get.key.encode())]))
-        if not rows:  # a miss through a remembered id may mean that the scope is a new one by now
-            return None
-        entry = entry_of(rows[0][1:])
-        return (entry if is_live(entry, self._clock()) else None,)
+    def at_once(self, group: Sequence[Ticket[Get, Entry | None]]) -> Sequence[Ticket[Get, Entry | None]]:
+        """Answer the gets whose rows are to be had in no time; return the others, which must wait for a connection.
+
+        A row that is missing is among the others: through a remembered id, it may mean that the scope is a new one.
+        """
+        known: list[Ticket[Get, Entry | None]] = []
+        pairs: list[tuple[int, bytes]] = []
+        for ticket in group:
+            scope, key = ticket.request
+            scope_id = self._ids.get(scope)
+            if scope_id is not None:
+                known.append(ticket)
+                pairs.append((scope_id, key.encode()))
+        rows = self._connections.read_at_once(self._statements.look_up(pairs), len(pairs)) if pairs else None
+        if rows:
+            now = self._clock()
+            for number, *columns in rows:
+                ticket = known[number]
+                entry = entry_named(ticket.request.key, columns)
+                ticket.succeed(entry if is_live(entry, now) else None)
+            if len(rows) == len(group):
+                return ()
+        return [ticket for ticket in group if not ticket.answer.done()]
 
     async def __call__(self, group: Sequence[Ticket[Get, Entry | None]]) -> None:
         gets = {ticket.request for ticket in group}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Awaitable, Collection, Mapping
 from typing import Any
 
 from statemount.clock import system_clock
@@ -77,18 +77,16 @@ class StateApp:
         apps = ((_EXECUTION, self.execution), (_PUBLIC, self.public), ("", self._rest))
         return merged(document, [app.documentation.part(prefix + below) for below, app in apps])
 
-    async def __call__(self, scope: AsgiScope, receive: Receive, send: Send) -> None:
+    def __call__(self, scope: AsgiScope, receive: Receive, send: Send) -> Awaitable[None]:
         if scope["type"] != "http":
-            await refuse(scope, receive, send)
-            return
+            return refuse(scope, receive, send)
         path = request_path(scope)
         if _is_below(path.text, _EXECUTION):
-            await self.execution.serve(scope, receive, send, path, len(_EXECUTION))
-        elif _is_below(path.text, _PUBLIC):
-            await self.public.serve(scope, receive, send, path, len(_PUBLIC))
-        else:
-            await self._rest.serve(scope, receive, send, path)
+            return self.execution.serve(scope, receive, send, path, len(_EXECUTION))
+        if _is_below(path.text, _PUBLIC):
+            return self.public.serve(scope, receive, send, path, len(_PUBLIC))
+        return self._rest.serve(scope, receive, send, path)
 
 
 def _is_below(path: str, prefix: str) -> bool:
-    return path.startswith(prefix) and path[len(prefix) : len(prefix) + 1] in ("", "/")
+    return path.startswith(prefix) and path[len(prefix) : len(prefix) + 1] in {"", "/"}

@@ -5,20 +5,31 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Awaitable, Iterable, Mapping, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 from statemount.errors import AuthenticationError, ForbiddenError, StateMountError
 from statemount.interfaces import AsgiScope, Authenticator, Clock, Identity, RouteSet
 from statemount.observer import Observer
 from statemount.web.audit import AuditLog
+from statemount.web.below import BelowApp
 from statemount.web.documentation import Documentation
-from statemount.web.errors import ErrorResponses, MethodNotAllowedError, RouteNotFoundError, Wording
+from statemount.web.errors import ErrorResponses, MethodNotAllowedError, RouteNotFoundError, TargetTooLongError, Wording
 from statemount.web.openapi import merged
 from statemount.web.operations import ApiOperation, Endpoint, router_of
 from statemount.web.requests import ClientDisconnectedError, Receive, Request, Send
 from statemount.web.responses import Header, Response
 from statemount.web.routing import RequestPath, plain_template, request_path
+from statemount.web.streams import EventStream
+from statemount.web.variants import variant_of
+
+if TYPE_CHECKING:
+    from starlette.routing import BaseRoute
+
+MAX_TARGET_LENGTH = 32 * 1024
+"""Longest path, and longest query, as they are sent. What means most has 24 KiB: the URI of an asset and a key,
+of characters of four bytes each, percent-encoded."""
 
 logger: logging.Logger = logging.getLogger("statemount.web")
 
@@ -36,9 +47,9 @@ class Access:
         self._route_set = route_set
         self._may_renew = route_set == "execution" and type(authenticator).renew is not Authenticator.renew
 
-    async def identify(self, asgi_scope: AsgiScope) -> Identity:
+    def identify(self, asgi_scope: AsgiScope) -> Awaitable[Identity]:
         """Return who is asking; see :meth:`Authenticator.authenticate`."""
-        return await self._authenticator.authenticate(asgi_scope, self._route_set)
+        return self._authenticator.authenticate(asgi_scope, self._route_set)
 
     async def identify_for_renewal(self, asgi_scope: AsgiScope) -> Identity | None:
         """Return who is asking where no route needs to know: a fresh token goes out even so, as Airflow's does."""
@@ -113,13 +124,23 @@ class RouteSetApp:
         else:
             await refuse(scope, receive, send)
 
+    def route(self, prefix: str) -> BaseRoute:
+        """Return a route for Starlette and FastAPI; see :meth:`StateMount.route`."""
+        from statemount.web.route import StateRoute
+
+        return StateRoute(prefix, self)
+
+    def below(self, prefix: str) -> BelowApp:
+        """Return this app for a host whose router changes the path; see :meth:`StateMount.below`."""
+        return BelowApp(self, prefix)
+
     def openapi_into(self, document: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
         """Return a host's OpenAPI document with our operations in it; see :meth:`StateMount.openapi_into`."""
         return merged(document, [self.documentation.part(prefix)])
 
-    async def serve(
+    def serve(
         self, asgi_scope: AsgiScope, receive: Receive, send: Send, path: RequestPath, start: int = 0
-    ) -> None:
+    ) -> Awaitable[None]:
         """Answer a request.
 
         Args:
@@ -127,21 +148,31 @@ class RouteSetApp:
             start: Where it begins for these routes.
         """
         request = Request(asgi_scope, receive)
-        if self._observer is None:
-            await self._answer(request, send, path, start)
-            return
-        began, status = time.perf_counter(), None
-        try:
-            status = await self._answer(request, send, path, start)
-        finally:
-            route = plain_template(request.template) or None
-            self._observer.request(self._name, route, request.method, status, time.perf_counter() - began)
+        answer = self._answer if self._observer is None else self._answer_observed
+        return answer(request, send, path, start)
 
-    async def _answer(self, request: Request, send: Send, path: RequestPath, start: int) -> int | None:
-        """Send the answer; return its status, or None if nobody waits for one."""
-        headers = [*self._headers]
+    async def _answer_observed(self, request: Request, send: Send, path: RequestPath, start: int) -> None:
+        began = time.perf_counter()
+
+        def note() -> None:
+            request.note = None
+            route = plain_template(request.template) or None
+            seconds = time.perf_counter() - began
+            if self._observer is not None:
+                self._observer.request(self._name, route, request.method, request.status, seconds)
+
+        request.note = note
+        try:
+            await self._answer(request, send, path, start)
+        finally:
+            if request.note is not None:
+                request.note()
+
+    async def _answer(self, request: Request, send: Send, path: RequestPath, start: int) -> None:
+        """Send the answer; note its status in the request."""
+        headers = self._headers
         if request.correlation_id is not None:
-            headers.append((b"correlation-id", request.correlation_id))
+            headers = (*headers, (b"correlation-id", request.correlation_id))
         identity = failure = None
         try:
             try:
@@ -154,7 +185,7 @@ class RouteSetApp:
                 identity = request.identity = await self._access.identify(request.asgi_scope)
             response: Response = await endpoint(request)
         except ClientDisconnectedError:
-            return None
+            return
         except asyncio.CancelledError:
             if self._audit is not None:
                 self._audit.cancelled(request)
@@ -169,19 +200,34 @@ class RouteSetApp:
         if identity is not None and self._access is not None:
             token = self._access.renewed(identity)
             if token is not None:
-                headers.append((b"refreshed-api-token", token.encode()))
+                headers = (*headers, (b"refreshed-api-token", token.encode()))
+        if response.is_endless:
+            self._begin(request, response)
         await response.send(send, headers, has_body=request.method != "HEAD")
-        return response.status
+        request.status = response.status
+
+    def _begin(self, request: Request, response: Response) -> None:
+        """Get ready for an answer that may never end."""
+        if isinstance(response, EventStream) and self._access is not None:
+            response.identify = partial(self._access.identify, request.asgi_scope)
+        request.status = response.status
+        if request.note is not None:  # how long it goes on says nothing of the app
+            request.note()
 
     def _find(self, request: Request, path: RequestPath, start: int) -> Endpoint:
+        raw = path.text if path.raw is None else path.raw
+        if len(raw) > MAX_TARGET_LENGTH or len(request.asgi_scope.get("query_string", b"")) > MAX_TARGET_LENGTH:
+            raise TargetTooLongError
         match = self._router.match(path, start)
         if match is None:
             raise RouteNotFoundError(path.text)
         route, values = match
         request.template = route.template
-        endpoint = route.endpoints.get(request.method)
+        variant = variant_of(request, route.variants) if route.variants else None
+        endpoint = route.endpoints.get(request.method) if variant is None else route.variants[variant]
         if endpoint is None:
-            raise MethodNotAllowedError(route.allow)
+            raise MethodNotAllowedError(route.allow) if route.allow else RouteNotFoundError(path.text)
+        request.variant = variant
         request.parameters = dict(zip(route.parameters, values, strict=True))
         return endpoint
 

@@ -3,13 +3,29 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import TypeAlias
 
 from statemount.database.query import Query, Row, Script
-from statemount.database.rows import NewScope, WriteSet
+from statemount.database.rows import EntryRow, NewScope, Part, WriteSet
 from statemount.database.schema import TableNames
 from statemount.database.statements.styles import Style
 from statemount.model import Timestamp
+
+PageStatements: TypeAlias = Mapping[tuple[bool, bool], str]
+"""The statements that list, by whether the part is ranged and whether it has keys alone."""
+
+
+def page_statements(make: Callable[[bool, str], str], *, key: str = "key") -> PageStatements:
+    """Make the statements that list; the one for the first part of everything is as short as can be.
+
+    Args:
+        make: Takes whether the part is ranged, and the columns of the entries in it.
+        key: The name of the column, quoted where it has to be.
+    """
+    names = [key if name == "key" else "'' AS value" if name == "value" else name for name in EntryRow._fields]
+    columns = {False: "*", True: ", ".join(names)}  # where only keys are wanted a long value is not even fetched
+    return {(ranged, bare): make(ranged, columns[bare]) for ranged in (False, True) for bare in (False, True)}
 
 
 class StoreStatements(ABC):
@@ -27,10 +43,20 @@ class StoreStatements(ABC):
     def __init__(self, tables: TableNames, style: Style, *, key: str = "key") -> None:
         self.tables = t = tables
         self._size_of = style(f"SELECT entries FROM {t.scope} WHERE digest = ?")
+        self._list_small = style(
+            f"SELECT s.revision, e.{key}, e.value, e.updated_at, e.revision, e.expires_at, e.writer"
+            f" FROM {t.scope} s LEFT JOIN {t.entry} e ON e.scope_id = s.id"
+            f" WHERE s.digest = ? AND s.entries <= ? AND s.size <= ? ORDER BY e.{key}"
+        )
         self._changes = style(
             f"SELECT c.revision, c.kind, c.{key}, c.changed_at, c.writer, c.size, c.value, c.expires_at"
             f" FROM {t.scope} s JOIN {t.change} c ON c.scope_id = s.id"
             " WHERE s.digest = ? AND c.revision > ? ORDER BY c.revision LIMIT ?"
+        )
+        self._tail = style(
+            f"SELECT s.digest, s.revision, c.revision, c.kind, c.{key}, c.changed_at, c.writer, c.size, c.value,"
+            f" c.expires_at FROM {t.scope} s LEFT JOIN {t.change} c ON c.scope_id = s.id AND c.revision > ?"
+            " WHERE s.digest = ? ORDER BY c.revision LIMIT ?"
         )
         self._find_task = style(f"SELECT digest, id FROM {t.scope} WHERE task_digest = ?")
         self._find_run = style(f"SELECT digest, id FROM {t.scope} WHERE run_digest = ?")
@@ -46,17 +72,31 @@ class StoreStatements(ABC):
     def read_by_id(self, pairs: Sequence[tuple[int, bytes]]) -> Query:
         """Rows: scope id, key, value, updated_at, revision, expires_at, writer, of those of the pairs that exist."""
 
+    def look_up(self, pairs: Sequence[tuple[int, bytes]]) -> Query:
+        """Rows: the number of the pair, from 0 on, then as :meth:`read_by_id` from the value on.
+
+        One statement of the mode ``one``, for a database that is read at once.
+        """
+        raise NotImplementedError
+
     @abstractmethod
     def read_by_digest(self, pairs: Sequence[tuple[bytes, bytes]]) -> Query:
         """Rows: digest, scope id, then as :meth:`read_by_id` from the key on, all None if only the scope exists."""
 
     @abstractmethod
-    def list_page(self, digest: bytes, now: Timestamp, limit: int, offset: int) -> Query:
-        """Rows: the scope's revision, its count of live entries, then an entry from the key on, as above.
+    def list_page(self, digest: bytes, now: Timestamp, part: Part) -> Query:
+        """Rows: the scope's revision, how many live entries have the prefix, then an entry from the key on, as above.
 
         In the order of the keys. One row with a key of None where the page is empty; none where the scope does not
         exist.
         """
+
+    def list_small(self, digest: bytes, entries: int, size: int) -> Query:
+        """Rows: the scope's revision, then every entry from the key on, as above, in the order of the keys.
+
+        None where the scope does not exist, or has more entries or bytes than this; expired ones are among them.
+        """
+        return Query(self._list_small, (digest, entries, size))
 
     def size_of(self, digest: bytes) -> Query:
         """Rows: how many entries a scope has, expired ones included; none where the scope does not exist."""
@@ -65,6 +105,18 @@ class StoreStatements(ABC):
     def changes(self, digest: bytes, after: int, limit: int) -> Query:
         """Rows: revision, kind, key, changed_at, writer, size, value, expires_at; oldest first."""
         return Query(self._changes, (digest, after, limit))
+
+    @abstractmethod
+    def revisions(self, digests: Sequence[bytes]) -> Query:
+        """Rows: digest, revision, of those that exist."""
+
+    def tails(self, positions: Sequence[tuple[bytes, int]], limit: int) -> Script[Sequence[Row]]:
+        """Return what the logs of scopes have after a revision, oldest first and at most ``limit`` lines of each.
+
+        Rows: digest, the scope's revision, then as :meth:`changes`; one row with None from there on where there is
+        nothing, none where the scope does not exist. Revision and lines are of one moment.
+        """
+        return (yield Query(self._tail, [(after, digest, limit) for digest, after in positions], "each"))
 
     @abstractmethod
     def find_scopes(self, digests: Sequence[bytes], now: Timestamp) -> Query:
