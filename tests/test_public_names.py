@@ -46,7 +46,7 @@ import sys
 import statemount
 assert not {{"pydantic", "starlette", "jwt"}} & sys.modules.keys()
 import statemount.asgi
-state = statemount.StateMount("memory://", jwt_secret="a secret that is only for this test")
+state = statemount.StateMount("memory://", jwt_secret="a secret that is only for this test, " * 2)
 print(*set({heavy!r}.split()) & sys.modules.keys())
 """
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from statemount.auth import JWKS, DefaultAuthorizer, HostAuth, JWTAuth
+    from statemount.directory.airflow import AirflowDirectory
     from statemount.directory.claims import ClaimsDirectory
     from statemount.directory.memory import MemoryDirectory
     from statemount.directory.open import OpenDirectory
@@ -34,7 +35,17 @@ if TYPE_CHECKING:
         UnavailableError,
         WriteOutcomeUnknownError,
     )
-    from statemount.interfaces import Authenticator, Authorizer, Directory, Identity, Registry, Resource, Store
+    from statemount.interfaces import (
+        Authenticator,
+        Authorizer,
+        Credential,
+        Directory,
+        Identity,
+        Registry,
+        Resource,
+        Revocations,
+        Store,
+    )
     from statemount.model import (
         Asset,
         AssetScope,
@@ -50,6 +61,7 @@ if TYPE_CHECKING:
     from statemount.mount import StateMount
     from statemount.operations import (
         Check,
+        CheckScope,
         Clear,
         Condition,
         Delete,
@@ -73,6 +85,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "JWKS",
+    "AirflowDirectory",
     "Asset",
     "AssetNotFoundError",
     "AssetScope",
@@ -81,11 +94,13 @@ __all__ = [
     "Authorizer",
     "Change",
     "Check",
+    "CheckScope",
     "ClaimsDirectory",
     "Clear",
     "Condition",
     "ConfigurationError",
     "ConflictError",
+    "Credential",
     "DefaultAuthorizer",
     "Delete",
     "Directory",
@@ -117,6 +132,7 @@ __all__ = [
     "Registry",
     "Resource",
     "Result",
+    "Revocations",
     "Run",
     "SchemaError",
     "ScopeFullError",
@@ -143,6 +159,7 @@ _HOMES = {
     "DefaultAuthorizer": "auth",
     "HostAuth": "auth",
     "JWTAuth": "auth",
+    "AirflowDirectory": "directory.airflow",
     "ClaimsDirectory": "directory.claims",
     "MemoryDirectory": "directory.memory",
     "OpenDirectory": "directory.open",
@@ -168,10 +185,12 @@ _HOMES = {
     "WriteOutcomeUnknownError": "errors",
     "Authenticator": "interfaces",
     "Authorizer": "interfaces",
+    "Credential": "interfaces",
     "Directory": "interfaces",
     "Identity": "interfaces",
     "Registry": "interfaces",
     "Resource": "interfaces",
+    "Revocations": "interfaces",
     "Store": "interfaces",
     "Asset": "model",
     "AssetScope": "model",
@@ -185,6 +204,7 @@ _HOMES = {
     "Writer": "model",
     "StateMount": "mount",
     "Check": "operations",
+    "CheckScope": "operations",
     "Clear": "operations",
     "Condition": "operations",
     "Delete": "operations",

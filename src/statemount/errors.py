@@ -20,6 +20,7 @@
     ├── TooLargeError                 more bytes than the body limit allows
     └── UnavailableError              it cannot be done now, nothing was changed
         ├── OverloadedError           too much is waiting already
+        ├── TooManyWatchesError       too many watches are open already
         ├── LockedError               somebody else holds a lock for too long
         └── WriteOutcomeUnknownError  the connection broke during COMMIT: it may have been written
 """
@@ -189,6 +190,18 @@ class UnavailableError(StateMountError):
 
 class OverloadedError(UnavailableError):
     """The queue is full. Nothing was changed."""
+
+
+class TooManyWatchesError(UnavailableError):
+    """Too many watches are open already, in this process or of one caller.
+
+    Args:
+        is_own: They are the caller's own.
+    """
+
+    def __init__(self, reason: str, *, is_own: bool = False, retry_after: int = 10) -> None:
+        super().__init__(reason, retry_after=retry_after)
+        self.is_own = is_own
 
 
 class LockedError(UnavailableError):

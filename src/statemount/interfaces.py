@@ -8,10 +8,10 @@ one runtime; an object that keeps connections opens them in :meth:`Resource.open
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, MutableMapping, Sequence
+from collections.abc import Callable, Collection, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, NamedTuple, TypeAlias, TypeGuard
 from uuid import UUID
 
 from statemount.model import (
@@ -20,6 +20,7 @@ from statemount.model import (
     AssetScope,
     Change,
     Entry,
+    LogTail,
     MappedTask,
     Page,
     Run,
@@ -73,12 +74,24 @@ class Store(Resource):
         """Return the live entry, or None. The read begins after the call: it never comes from a cache of entries."""
 
     @abstractmethod
-    async def list(self, scope: Scope, *, limit: int, offset: int = 0) -> Page:
+    async def list(
+        self,
+        scope: Scope,
+        *,
+        limit: int,
+        offset: int = 0,
+        prefix: str = "",
+        after: str | None = None,
+        keys_only: bool = False,
+    ) -> Page:
         """Return live entries by key in byte order; the page, its total and its revision are of one moment.
 
         Args:
             limit: At most so many entries; 0 gives the count alone.
             offset: How many to pass over; 0 to 2^63 - 1.
+            prefix: Of the keys that are looked at, byte by byte; the others are not counted either.
+            after: Begin with the first key that is greater than this; those before it are counted all the same.
+            keys_only: Leave the values where they are, however long: each comes as an empty text.
         """
 
     @abstractmethod
@@ -104,6 +117,31 @@ class Store(Resource):
     @abstractmethod
     async def changes(self, scope: Scope, *, after: int = 0, limit: int = 1000) -> Sequence[Change]:
         """Return the log's lines with a revision above ``after``, oldest first, at most ``limit``."""
+
+    async def revisions(self, scopes: Collection[Scope]) -> Mapping[Scope, int]:
+        """Return the revision of each scope; 0 for one that was never written, or was dropped."""
+        return {scope: (await self.list(scope, limit=0)).revision for scope in scopes}
+
+    async def tails(self, positions: Mapping[Scope, int], *, limit: int = 256) -> Mapping[Scope, LogTail]:
+        """Return what the log of each scope has after a revision.
+
+        Args:
+            positions: The revision, by scope; 0 = everything.
+            limit: At most so many lines of each scope; of more, the oldest.
+        """
+        found: dict[Scope, LogTail] = {}
+        for scope, after in positions.items():
+            # The revision comes first: a line that is written in between is not taken for one that is missing.
+            revision = (await self.list(scope, limit=0)).revision
+            found[scope] = LogTail.after(after, revision, await self.changes(scope, after=after, limit=limit))
+        return found
+
+    def pulse(self) -> object | None:
+        """Return something that is equal to what it was before as long as nothing was written, by whomever.
+
+        It is to be had in no time. None = there is no such thing.
+        """
+        return None
 
     @abstractmethod
     async def sweep(self, *, limit: int = 1000) -> int:
@@ -163,6 +201,13 @@ class Directory(Resource):
     @abstractmethod
     async def access(self, task_instance_id: UUID, asset: Asset, identity: Identity | None = None) -> frozenset[Access]:
         """Return how the task instance is registered with the asset: empty if it is not."""
+
+    async def try_number(self, task_instance_id: UUID, identity: Identity | None = None) -> int | None:
+        """Return which attempt a task instance is at; None if it is unknown, or if nobody counts attempts.
+
+        It is asked for identities that are bound to an attempt only.
+        """
+        return None
 
 
 class Registry(Directory):
@@ -297,6 +342,73 @@ class Identity:
         text = "" if self.task_instance_id is None else str(self.task_instance_id)
         object.__setattr__(self, "task_instance_text", text)
 
+    @property
+    def credentials(self) -> Sequence[Credential]:
+        """What it can be refused by: its token, the one that this was renewed from, its task instance."""
+        tokens = (self.claims.get(name) for name in ("jti", "origin_jti"))
+        found = [Credential.token(jti) for jti in tokens if _is_jti(jti)]
+        if self.task_instance_id is not None:
+            found.append(Credential.task_instance(self.task_instance_id))
+        return found
+
+
+def _is_jti(value: object) -> TypeGuard[str]:
+    """Tell whether a claim is one by which a token can be revoked."""
+    return isinstance(value, str) and 0 < len(value) <= MAX_JTI_LENGTH and "\0" not in value and _is_unicode(value)
+
+
+def _is_unicode(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+MAX_JTI_LENGTH = 250
+"""Longest ``jti`` by which a token can be revoked, in characters."""
+
+
+class Credential(NamedTuple):
+    """Something by which an identity can be refused before its time.
+
+    Args:
+        kind: ``token`` (its ``jti``) or ``task_instance``.
+        name: The ``jti``, or the UUID as text.
+    """
+
+    kind: Literal["token", "task_instance"]
+    name: str
+
+    @classmethod
+    def token(cls, jti: str) -> Credential:
+        """Return the credential of one token, and of what it is renewed to."""
+        return cls("token", jti)
+
+    @classmethod
+    def task_instance(cls, task_instance_id: UUID) -> Credential:
+        """Return the credential of every token of a task instance."""
+        return cls("task_instance", str(task_instance_id))
+
+
+class Revocations(Resource):
+    """Knows which credentials were withdrawn before their time.
+
+    Every method may raise ``UnavailableError``. Answers may be up to the documented time old (5 s by default).
+    """
+
+    @abstractmethod
+    async def revoke(self, credential: Credential, *, until: Timestamp) -> None:
+        """Refuse a credential until a time, after which it is of no use anyway. Of several times the latest counts."""
+
+    @abstractmethod
+    async def are_any_revoked(self, credentials: Sequence[Credential]) -> bool:
+        """Tell whether one of these, at most four, is revoked now."""
+
+    async def is_empty(self) -> bool:
+        """Tell whether nothing at all is revoked, so that nobody need be asked about; False = it is not known."""
+        return False
+
 
 class Authenticator(Resource):
     """Turns a request into a verified identity."""
@@ -330,6 +442,21 @@ class Authorizer(ABC):
         Raises:
             ForbiddenError: It is not the worker's own.
         """
+
+    def check_attempt(self, identity: Identity, try_number: int | None) -> None:
+        """Let a worker act whose task instance is at an attempt, wherever its task instance counts.
+
+        Args:
+            try_number: As the directory says; None = it does not count attempts, or does not know the task instance.
+
+        Raises:
+            ForbiddenError: The worker is bound to another attempt.
+        """
+        return None
+
+    def is_bound_to_attempt(self, identity: Identity) -> bool:
+        """Tell whether :meth:`check_attempt` is to be asked: the directory is left alone for everybody else."""
+        return False
 
     @abstractmethod
     def check_asset(self, identity: Identity, asset: Asset, access: frozenset[Access], action: Action) -> None:

@@ -6,6 +6,7 @@ Times are integers: microseconds since the epoch, UTC. :func:`to_datetime` and :
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from typing import Any, Literal, NamedTuple, TypeAlias, Union
@@ -176,7 +177,7 @@ class Page:
     """Part of a scope's live entries, by key in byte order, read at one moment.
 
     Args:
-        total: How many live entries the scope has.
+        total: How many live entries the scope has; of a list by prefix, how many with such keys.
         revision: The scope's revision at that moment; 0 for a scope that was never written.
     """
 
@@ -206,6 +207,36 @@ class Change(NamedTuple):
     size: int = 0
     value: str | None = None
     expires_at: Timestamp | None = None
+
+
+class LogTail(NamedTuple):
+    """What a scope's log has after some revision, as one moment shows it.
+
+    Args:
+        revision: The scope's at that moment; 0 for a scope that was never written, or was dropped.
+        changes: The lines after that revision, oldest first; perhaps not all of them.
+        is_whole: Whether nothing is missing before them: the log reaches back that far, and the scope is the same one.
+    """
+
+    revision: int
+    changes: tuple[Change, ...] = ()
+    is_whole: bool = True
+
+    @classmethod
+    def after(cls, after: int, revision: int, changes: Sequence[Change], *, is_trimmed: bool = False) -> LogTail:
+        """Return the tail after a revision. A scope's revisions are consecutive, so that a gap is seen.
+
+        Args:
+            after: The revision that it is after; 0 = from the very first change, whatever its revision is.
+            is_trimmed: Whether the very first change is gone.
+        """
+        if after == 0:
+            is_whole = not is_trimmed
+        elif changes:
+            is_whole = changes[0].revision == after + 1
+        else:
+            is_whole = revision == after
+        return cls(revision, tuple(changes), is_whole)
 
 
 @dataclass(frozen=True, slots=True)

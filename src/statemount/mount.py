@@ -20,10 +20,13 @@ from statemount.interfaces import (
     Authenticator,
     Authorizer,
     Clock,
+    Credential,
     Identity,
     Registry,
+    Revocations,
     RouteSet,
 )
+from statemount.model import Timestamp
 from statemount.observer import SILENT, Observer
 from statemount.parts import (
     DirectorySource,
@@ -33,18 +36,30 @@ from statemount.parts import (
     authorizer_of,
     clean_up_rules,
     metrics_of,
+    watch_options,
 )
-from statemount.proxies import RuntimeAuthenticator, RuntimeDirectory, RuntimeStore
+from statemount.proxies import (
+    RuntimeAuthenticator,
+    RuntimeDirectory,
+    RuntimeRevocations,
+    RuntimeStore,
+    RuntimeWatches,
+)
 from statemount.runtime import Opened, Runtime, Runtimes
 from statemount.service import StateService
 from statemount.service.sweeper import Sweeper
 from statemount.settings import Settings
+from statemount.watching.hub import Hub
 from statemount.web.app import StateApp
+from statemount.web.below import BelowApp
 from statemount.web.lifespan import serve_lifespan
 from statemount.web.requests import Receive, Send
 from statemount.web.route_set import RouteSetApp
+from statemount.web.server_stop import ServerStop
 
 if TYPE_CHECKING:
+    from starlette.routing import BaseRoute
+
     from statemount.metrics import CollectorRegistry
 
 _logger = logging.getLogger(__name__)
@@ -69,6 +84,8 @@ class StateMount:
         directory: Knows the task instances and assets; None = as the settings say. A class or function is called once
             for each event loop; an object is used on all of them.
         store: Keeps the entries; likewise.
+        revocations: Knows which credentials are revoked. None = they are kept in the database, or in this object where
+            neither store nor directory is in one.
         authorizer: Decides who may do what; None = the default rules as the settings say.
         settings: None = the defaults. The environment is read by :meth:`from_environment` alone.
         clock: Microseconds since the epoch.
@@ -87,6 +104,7 @@ class StateMount:
         auth: Authenticator | None = None,
         directory: DirectorySource | None = None,
         store: StoreSource | None = None,
+        revocations: Revocations | None = None,
         authorizer: Authorizer | None = None,
         settings: Settings | None = None,
         clock: Clock = system_clock,
@@ -99,13 +117,16 @@ class StateMount:
         self._clock = clock
         metrics = metrics_of(self.settings, metrics_registry)
         self._observer: Observer = metrics or SILENT
-        self._parts = Parts(self.settings, clock, store=store, directory=directory, observer=self._observer)
+        self._parts = Parts(
+            self.settings, clock, store=store, directory=directory, revocations=revocations, observer=self._observer
+        )
         self._auth = auth or authenticator_of(self.settings, clock) or _NoAuthenticator()
         self._runtimes = Runtimes(self._open)
         self._directory = RuntimeDirectory(self._runtimes)
         self._service = StateService(
             store=RuntimeStore(self._runtimes),
             directory=self._directory,
+            revocations=RuntimeRevocations(self._runtimes),
             authorizer=authorizer or authorizer_of(self.settings),
             clock=clock,
             default_retention=timedelta(days=self.settings.default_retention_days),
@@ -113,6 +134,7 @@ class StateMount:
             max_body_bytes=self.settings.max_body_bytes,
             clears_on_success=self.settings.clear_on_success,
             clean_up=clean_up_rules(self.settings),
+            watches=RuntimeWatches(self._runtimes),
         )
         self._app = StateApp(
             service=self._service,
@@ -164,6 +186,36 @@ class StateMount:
     def public(self) -> RouteSetApp:
         """The routes for people and services, as an ASGI app of their own."""
         return self._app.public
+
+    def route(self, prefix: str) -> BaseRoute:
+        """Return a route for Starlette and FastAPI: ``Starlette(routes=[state.route("/state")])``.
+
+        It is a ``Mount`` that lets keys with newlines through. :attr:`execution` and :attr:`public` have the same
+        method.
+
+        Args:
+            prefix: Where it is mounted, such as ``/state``.
+
+        Raises:
+            ConfigurationError: The prefix does not begin with a slash, or ends with one.
+        """
+        from statemount.web.route import StateRoute
+
+        return StateRoute(prefix, self)
+
+    def below(self, prefix: str) -> BelowApp:
+        """Return this app for a host whose router changes the path of what it mounts, as Litestar's does.
+
+        It takes the path as it was sent, so that no key is damaged. :attr:`execution` and :attr:`public` have the same
+        method.
+
+        Args:
+            prefix: Where it is mounted, such as ``/state``, with every prefix of routers around it.
+
+        Raises:
+            ConfigurationError: The prefix does not begin with a slash, or ends with one.
+        """
+        return BelowApp(self, prefix)
 
     def openapi_into(self, document: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
         """Return a host's OpenAPI document with our operations in it.
@@ -232,6 +284,16 @@ class StateMount:
 
         return both
 
+    def end_watches(self) -> None:
+        """End every watch on this event loop, and begin none for half a minute: the server is about to stop.
+
+        A server waits for its connections before it ends the lifespan, and a watch does not end by itself. Where the
+        app does not see by itself that its server stops, whoever stops it calls this first.
+        """
+        runtime = self._runtimes.running()
+        if runtime is not None:
+            runtime.hub.stop_soon()
+
     async def task_succeeded(self, task_instance_id: UUID) -> None:
         """Take note that a task instance has succeeded: its state is cleared if ``clear_on_success`` is set.
 
@@ -240,15 +302,42 @@ class StateMount:
         """
         await self._service.host.succeeded(task_instance_id)
 
+    async def revoke_task_instance(self, task_instance_id: UUID, *, until: Timestamp | None = None) -> None:
+        """Refuse every token of a task instance that has ended, also one that is renewed. Its state stays.
+
+        Args:
+            until: When the last of its tokens has ended by itself, in microseconds since the epoch; None = in 30 days.
+        """
+        await self._service.host.revoke(Credential.task_instance(task_instance_id), until=until)
+
+    async def revoke_token(self, jti: str, *, until: Timestamp | None = None) -> None:
+        """Refuse the token with this ``jti``, and those that it is renewed to.
+
+        Args:
+            until: As for :meth:`revoke_task_instance`.
+        """
+        await self._service.host.revoke(Credential.token(jti), until=until)
+
     async def _open(self, opened: Opened) -> Runtime:
         authenticator = await opened.open(self._auth)
-        store, directory = await self._parts.open(opened)
+        store, directory, revocations, bell = await self._parts.open(opened)
         inner = directory.registry if isinstance(directory, (ClaimsDirectory, OpenDirectory)) else directory
         registry = inner if isinstance(inner, Registry) else None
+        options = watch_options(self.settings)
+        hub = Hub(store, options, bell=bell, stop_sign=ServerStop(), observer=self._observer)
+        await opened.open(hub)
         if self.settings.sweep_interval_seconds:
-            rules, interval = clean_up_rules(self.settings), self.settings.sweep_interval_seconds
-            await opened.open(Sweeper(store, registry, self._clock, rules, interval=interval, observer=self._observer))
-        return Runtime(store, directory, authenticator, registry)
+            sweeper = Sweeper(
+                store,
+                registry,
+                self._clock,
+                clean_up_rules(self.settings),
+                interval=self.settings.sweep_interval_seconds,
+                swept=hub.swept,
+                observer=self._observer,
+            )
+            await opened.open(sweeper)
+        return Runtime(store, directory, authenticator, hub, registry, revocations)
 
 
 class _NoAuthenticator(Authenticator):

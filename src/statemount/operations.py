@@ -80,6 +80,13 @@ class Check:
 
 
 @dataclass(frozen=True, slots=True)
+class CheckScope:
+    """Only look whether a condition on the scope's revision holds, as for a :class:`Clear`."""
+
+    condition: Condition
+
+
+@dataclass(frozen=True, slots=True)
 class Get:
     """Read one key as the operations before it leave it. A key that is not there is no failure."""
 
@@ -167,7 +174,10 @@ def _check_number(value: object) -> None:
         raise ValueError("no finite number")
 
 
-Operation: TypeAlias = Union[Set, Delete, Clear, Check, Get, Merge, Increment, Maximum, Minimum]
+Operation: TypeAlias = Union[Set, Delete, Clear, Check, CheckScope, Get, Merge, Increment, Maximum, Minimum]
+
+OF_SCOPE = (Clear, CheckScope)
+"""Operations that concern the whole scope, and have no key."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,8 +188,9 @@ class Result:
         status: ``changed``, ``unchanged`` (nothing was there to remove, the value is as great already, or it only
             looks) or ``failed``.
         revision: Of the entry, as it is now (for ``failed``: as it is, unchanged); 0 = there is none. For a ``Clear``
-            that has ``failed``: of the scope.
+            that has ``failed``, and for a ``CheckScope``: of the scope.
         reason: Why it failed although its condition held; None = its condition did not, or it did not fail.
+        length: Of the text that would have come of it, where it failed because that is too long.
         entry: Of a :class:`Get` and of every :class:`Update` that did not fail: the entry as it is then, if any.
     """
 
@@ -187,6 +198,7 @@ class Result:
     revision: int
     reason: str | None = None
     entry: Entry | None = None
+    length: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

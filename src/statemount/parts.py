@@ -18,14 +18,17 @@ from statemount.directory.cache import CachedRegistry
 from statemount.directory.claims import ClaimsDirectory
 from statemount.directory.memory import MemoryDirectory
 from statemount.directory.open import OpenDirectory
+from statemount.directory.revocations import CachedRevocations, MemoryRevocations
 from statemount.errors import ConfigurationError
-from statemount.interfaces import Authenticator, Authorizer, Clock, Directory, Registry, Resource, Store
+from statemount.interfaces import Authenticator, Authorizer, Clock, Directory, Registry, Resource, Revocations, Store
 from statemount.observer import SILENT, Observer
 from statemount.runtime import Opened
 from statemount.service.clean_up import CleanUpRules
-from statemount.settings import Settings
+from statemount.settings import OFF, Settings
 from statemount.store.memory import MemoryStore
 from statemount.store.options import StoreOptions
+from statemount.watching.bell import Bell
+from statemount.watching.options import WatchOptions
 
 if TYPE_CHECKING:
     from statemount.database.connections import Connections
@@ -69,6 +72,7 @@ def authenticator_of(settings: Settings, clock: Clock) -> Authenticator | None:
         leeway=settings.jwt_leeway,
         signing_key=_revealed(settings.jwt_signing_key),
         watchers=settings.watchers != "off",
+        allow_short_secret=settings.jwt_allow_short_secret,
         clock=clock,
     )
 
@@ -122,6 +126,22 @@ class DatabaseParts:
         )
         return await self._opened.open(store)
 
+    async def bell(self) -> Bell | None:
+        """Return what tells other processes of changes; None = they are left to find out."""
+        url = listen_url(self._settings)
+        if url is None:
+            return None
+        from statemount.database.notifications import Notifications
+
+        connections = await self._open_connections()
+        return Bell(Notifications(connections, channel=self._tables.channel, url=url))
+
+    async def revocations(self) -> Revocations:
+        """Return what the database knows to be revoked, not yet opened."""
+        from statemount.directory.database_revocations import DatabaseRevocations
+
+        return DatabaseRevocations(await self._open_connections(), tables=self._tables, clock=self._clock)
+
     async def registry(self) -> Registry:
         """Return the database's directory, not yet opened."""
         from statemount.directory.database import DatabaseDirectory
@@ -153,6 +173,7 @@ class Parts:
     Args:
         store: In place of the one that the settings name.
         directory: In place of the one that the settings name.
+        revocations: In place of those in the database, or in memory where there is none.
         observer: Is told what the parts do that the settings name.
 
     Raises:
@@ -166,6 +187,7 @@ class Parts:
         *,
         store: StoreSource | None = None,
         directory: DirectorySource | None = None,
+        revocations: Revocations | None = None,
         observer: Observer = SILENT,
     ) -> None:
         self._settings = settings
@@ -176,20 +198,27 @@ class Parts:
         self._wrap = None if directory is not None else _DIRECTORIES.get(settings.directory)
         self._memory_registry = MemoryDirectory(clock=clock) if in_memory or settings.directory == "memory" else None
         self._directory = directory
-        if directory is None and self._wrap is None:
-            self._directory = _named_directory(settings.directory)
+        if directory is None and settings.directory == "airflow":
+            self._directory = self._airflow_directory()
+        elif directory is None and self._wrap is None:
+            self._directory = _found("directory", settings.directory)
         self._store = store
         if store is None and (settings.store == "memory" or (settings.store == "database" and in_memory)):
             self._store = MemoryStore(clock=clock, options=store_options(settings))
         elif store is None and settings.store != "database":
             self._store = _found("store", settings.store)
-        if self._store is None or (self._wrap is not None and self._memory_registry is None):
+        uses_database = self._store is None or (self._wrap is not None and self._memory_registry is None)
+        self._revocations = revocations
+        if revocations is None and not uses_database:
+            self._revocations = MemoryRevocations(clock=clock)
+        if uses_database:
             # Refuses now what could never work, and imports now what would hold up the event loop.
             DatabaseUrl(url).make_driver()
+            listen_url(settings)
             import_module("statemount.store.database")
 
-    async def open(self, opened: Opened) -> tuple[Store, Directory]:
-        """Open a store and a directory.
+    async def open(self, opened: Opened) -> tuple[Store, Directory, Revocations, Bell | None]:
+        """Open a store, a directory, what knows the revocations, and return what tells other processes of changes.
 
         Raises:
             ConfigurationError: They can never work like this.
@@ -197,18 +226,67 @@ class Parts:
         """
         database = DatabaseParts(self._settings, self._clock, opened, self._observer)
         store = await database.store() if self._store is None else await opened.open(_made(self._store, Store))
+        bell = await database.bell() if self._store is None else None
+        max_age = timedelta(seconds=self._settings.directory_cache_seconds)
+        revocations = self._revocations
+        if not isinstance(revocations, MemoryRevocations):
+            revocations = CachedRevocations(revocations or await database.revocations(), max_age=max_age)
+        revocations = await opened.open(revocations)
         if self._wrap is None:
-            return store, await opened.open(_made(self._directory, Directory))
+            return store, await opened.open(_made(self._directory, Directory)), revocations, bell
         registry: Registry | None = self._memory_registry
         if registry is None:
-            max_age = timedelta(seconds=self._settings.directory_cache_seconds)
             registry = CachedRegistry(await database.registry(), max_age=max_age, observer=self._observer)
-        return store, await opened.open(self._wrap(registry))
+        return store, await opened.open(self._wrap(registry)), revocations, bell
+
+    def _airflow_directory(self) -> Callable[[], Directory]:
+        """Return what makes the directory of a runtime.
+
+        Raises:
+            ConfigurationError: The settings do not name Airflow's database.
+        """
+        from statemount.directory.airflow import AirflowDirectory, AirflowTables
+
+        if self._settings.airflow_database_url is None:
+            raise ConfigurationError("directory 'airflow' needs airflow_database_url: Airflow's metadata database")
+        url = self._settings.airflow_database_url.get_secret_value()
+        max_age = timedelta(seconds=self._settings.directory_cache_seconds)
+        AirflowTables(url)  # refuses now what could never work
+        return lambda: AirflowDirectory(url, max_age=max_age, observer=self._observer)
 
 
 def store_options(settings: Settings) -> StoreOptions:
     """Return the limits of a scope as the settings say."""
     return StoreOptions(max_entries=settings.max_entries_per_scope, max_bytes=settings.max_bytes_per_scope)
+
+
+def watch_options(settings: Settings) -> WatchOptions:
+    """Return how watches are served, as the settings say."""
+    return WatchOptions(
+        poll_seconds=settings.watch_poll_interval_seconds,
+        heartbeat_seconds=settings.watch_heartbeat_seconds,
+        max_watches=settings.max_watches,
+        max_watches_per_owner=settings.max_watches_per_identity,
+    )
+
+
+def listen_url(settings: Settings) -> DatabaseUrl | None:
+    """Return where other processes are heard; None = nowhere.
+
+    Raises:
+        ConfigurationError: They cannot be heard there.
+    """
+    url = DatabaseUrl(settings.database_url.get_secret_value())
+    if settings.watch_listen_url is None:
+        # Behind a pooler that gives each transaction another session, somebody else would hear.
+        return url if url.dialect == "postgresql" and url.options.get("statement_cache_size") != "0" else None
+    chosen = settings.watch_listen_url.get_secret_value()
+    if chosen == OFF:
+        return None
+    heard = DatabaseUrl(chosen)
+    if (url.dialect, heard.dialect) != ("postgresql", "postgresql"):
+        raise ConfigurationError("watch_listen_url is for PostgreSQL alone, and names the same database")
+    return heard
 
 
 def clean_up_rules(settings: Settings) -> CleanUpRules:
@@ -218,12 +296,6 @@ def clean_up_rules(settings: Settings) -> CleanUpRules:
         asset_grace=timedelta(days=settings.asset_grace_days),
         directory_retention=timedelta(days=settings.directory_retention_days),
     )
-
-
-def _named_directory(name: str) -> Any:
-    if name == "airflow":
-        raise ConfigurationError("directory 'airflow' is not available in this version: use database, claims or open")
-    return _found("directory", name)
 
 
 def _found(setting: str, path: str) -> Any:

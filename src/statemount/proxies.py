@@ -1,21 +1,31 @@
-"""The store, directory and authenticator of whichever event loop calls: one object each for all of them."""
+"""The store, watches, directory and authenticator of whichever event loop calls: one object each for all of them."""
 
 from __future__ import annotations
 
-from collections.abc import Coroutine, Sequence
+from collections.abc import Collection, Coroutine, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
 from typing_extensions import override
 
-from statemount.errors import NoRegistryError
-from statemount.interfaces import AsgiScope, Authenticator, Identity, Registry, RouteSet, Store
+from statemount.errors import ConfigurationError, InvalidTokenError, NoRegistryError
+from statemount.interfaces import (
+    AsgiScope,
+    Authenticator,
+    Credential,
+    Identity,
+    Registry,
+    Revocations,
+    RouteSet,
+    Store,
+)
 from statemount.model import (
     Access,
     Asset,
     AssetScope,
     Change,
     Entry,
+    LogTail,
     MappedTask,
     Page,
     Run,
@@ -27,6 +37,8 @@ from statemount.model import (
 )
 from statemount.operations import Operation, Outcome
 from statemount.runtime import Runtimes
+from statemount.watching.watch import Watch
+from statemount.watching.watches import Watches
 
 
 class RuntimeStore(Store):
@@ -44,8 +56,18 @@ class RuntimeStore(Store):
         return await (await self._runtimes.current()).store.read(scope, key)
 
     @override
-    async def list(self, scope: Scope, *, limit: int, offset: int = 0) -> Page:
-        return await (await self._runtimes.current()).store.list(scope, limit=limit, offset=offset)
+    async def list(
+        self,
+        scope: Scope,
+        *,
+        limit: int,
+        offset: int = 0,
+        prefix: str = "",
+        after: str | None = None,
+        keys_only: bool = False,
+    ) -> Page:
+        store = (await self._runtimes.current()).store
+        return await store.list(scope, limit=limit, offset=offset, prefix=prefix, after=after, keys_only=keys_only)
 
     @override
     def apply(
@@ -56,22 +78,38 @@ class RuntimeStore(Store):
         writer: Writer | None,
     ) -> Coroutine[Any, Any, Outcome]:
         runtime = self._runtimes.running()
-        if runtime is None:
-            return self._apply_first(target, operations, writer)
+        if runtime is None or runtime.hub.is_told:
+            return self._apply_and_tell(target, operations, writer)
         return runtime.store.apply(target, operations, writer=writer)
 
-    async def _apply_first(
+    async def _apply_and_tell(
         self, target: Scope | MappedTask, operations: Sequence[Operation], writer: Writer | None
     ) -> Outcome:
-        return await (await self._runtimes.current()).store.apply(target, operations, writer=writer)
+        runtime = self._runtimes.running() or await self._runtimes.current()
+        outcome = await runtime.store.apply(target, operations, writer=writer)
+        if runtime.hub.is_told:
+            runtime.hub.written(target, outcome)
+        return outcome
 
     @override
     async def changes(self, scope: Scope, *, after: int = 0, limit: int = 1000) -> Sequence[Change]:
         return await (await self._runtimes.current()).store.changes(scope, after=after, limit=limit)
 
     @override
+    async def revisions(self, scopes: Collection[Scope]) -> Mapping[Scope, int]:
+        return await (await self._runtimes.current()).store.revisions(scopes)
+
+    @override
+    async def tails(self, positions: Mapping[Scope, int], *, limit: int = 256) -> Mapping[Scope, LogTail]:
+        return await (await self._runtimes.current()).store.tails(positions, limit=limit)
+
+    @override
     async def sweep(self, *, limit: int = 1000) -> int:
-        return await (await self._runtimes.current()).store.sweep(limit=limit)
+        runtime = await self._runtimes.current()
+        swept = await runtime.store.sweep(limit=limit)
+        if swept and runtime.hub.is_told:
+            runtime.hub.swept()
+        return swept
 
     @override
     async def count_expired(self) -> int | None:
@@ -79,11 +117,26 @@ class RuntimeStore(Store):
 
     @override
     async def drop(self, target: Run | AssetScope) -> None:
-        await (await self._runtimes.current()).store.drop(target)
+        runtime = await self._runtimes.current()
+        await runtime.store.drop(target)
+        if runtime.hub.is_told:
+            runtime.hub.moved(target)
 
     @override
     async def check(self) -> None:
         await (await self._runtimes.current()).store.check()
+
+
+class RuntimeWatches(Watches):
+    """Where a watch begins on whichever event loop calls."""
+
+    def __init__(self, runtimes: Runtimes) -> None:
+        self._runtimes = runtimes
+
+    @override
+    async def watch(self, scope: Scope, *, key: str | None = None, after: int | None = None, owner: str = "") -> Watch:
+        runtime = self._runtimes.running() or await self._runtimes.current()
+        return await runtime.hub.watch(scope, key=key, after=after, owner=owner)
 
 
 class RuntimeDirectory(Registry):
@@ -127,6 +180,10 @@ class RuntimeDirectory(Registry):
     @override
     async def access(self, task_instance_id: UUID, asset: Asset, identity: Identity | None = None) -> frozenset[Access]:
         return await (await self._runtimes.current()).directory.access(task_instance_id, asset, identity)
+
+    @override
+    async def try_number(self, task_instance_id: UUID, identity: Identity | None = None) -> int | None:
+        return await (await self._runtimes.current()).directory.try_number(task_instance_id, identity)
 
     @override
     async def register_task_instances(self, task_instances: Sequence[TaskInstance]) -> None:
@@ -203,8 +260,33 @@ class RuntimeDirectory(Registry):
         return await self._registry()
 
 
+class RuntimeRevocations(Revocations):
+    """The revocations of whichever event loop calls, started by its first call."""
+
+    def __init__(self, runtimes: Runtimes) -> None:
+        self._runtimes = runtimes
+
+    @override
+    async def revoke(self, credential: Credential, *, until: Timestamp) -> None:
+        await (await self._revocations()).revoke(credential, until=until)
+
+    @override
+    async def are_any_revoked(self, credentials: Sequence[Credential]) -> bool:
+        return await (await self._revocations()).are_any_revoked(credentials)
+
+    @override
+    async def is_empty(self) -> bool:
+        return await (await self._revocations()).is_empty()
+
+    async def _revocations(self) -> Revocations:
+        revocations = (await self._runtimes.current()).revocations
+        if revocations is None:
+            raise ConfigurationError("nothing keeps what is revoked")
+        return revocations
+
+
 class RuntimeAuthenticator(Authenticator):
-    """The authenticator of whichever event loop calls, started by its first call.
+    """The authenticator of whichever event loop calls, started by its first call. It refuses what is revoked.
 
     Args:
         authenticator: What it is on all of them.
@@ -215,14 +297,15 @@ class RuntimeAuthenticator(Authenticator):
         self._authenticator = authenticator
 
     @override
-    def authenticate(self, asgi_scope: AsgiScope, route_set: RouteSet) -> Coroutine[Any, Any, Identity]:
-        runtime = self._runtimes.running()
-        if runtime is None:
-            return self._authenticate_first(asgi_scope, route_set)
-        return runtime.authenticator.authenticate(asgi_scope, route_set)
-
-    async def _authenticate_first(self, asgi_scope: AsgiScope, route_set: RouteSet) -> Identity:
-        return await (await self._runtimes.current()).authenticator.authenticate(asgi_scope, route_set)
+    async def authenticate(self, asgi_scope: AsgiScope, route_set: RouteSet) -> Identity:
+        runtime = self._runtimes.running() or await self._runtimes.current()
+        identity = await runtime.authenticator.authenticate(asgi_scope, route_set)
+        revocations = runtime.revocations
+        if revocations is not None and not await revocations.is_empty():
+            credentials = identity.credentials
+            if credentials and await revocations.are_any_revoked(credentials):
+                raise InvalidTokenError("the credentials are revoked")
+        return identity
 
     @override
     def renew(self, identity: Identity) -> str | None:

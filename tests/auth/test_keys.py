@@ -39,38 +39,58 @@ from tests.auth.support import (
 pytestmark = pytest.mark.anyio
 
 
-@pytest.mark.parametrize("secret", ["", b"", "x", "x" * 15, b"x" * 15, "é" * 7])
-def test_short_secret(secret: str | bytes) -> None:
-    """A shared secret below 16 bytes is refused, in a sentence that does not show it."""
-    with pytest.raises(ConfigurationError, match="at least 16 bytes") as caught:
-        JWTAuth(secret=secret)
-    assert "xx" not in str(caught.value)
+@pytest.mark.parametrize(
+    ("algorithms", "least"),
+    [(None, 64), (["HS512"], 64), (["HS384"], 48), (["HS256"], 32), (["HS256", "HS512", "HS384"], 64)],
+)
+def test_short_secret(algorithms: list[str] | None, least: int) -> None:
+    """A shared secret shorter than its algorithm's hash is refused, in a sentence that does not show it."""
+    for length in (0, 1, 16, 31, least - 1):
+        for secret in ("s" * length, b"s" * length, "\u00e9" * (length // 2)):
+            with pytest.raises(ConfigurationError, match=f"at least {least} bytes") as caught:
+                JWTAuth(secret=secret, algorithms=algorithms)
+            assert "sss" not in str(caught.value)
+    JWTAuth(secret="s" * least, algorithms=algorithms)
+
+
+def test_short_key() -> None:
+    """A short secret is refused in every form that a key may have."""
+    jwk = {"kty": "oct", "k": segment(b"s" * 63), "alg": "HS512", "kid": "one"}
+    for make in (
+        lambda: Key.shared("s" * 63),
+        lambda: Key.jwk(jwk),
+        lambda: JWTAuth(keys=[jwt.PyJWK(jwk)]),
+        lambda: JWTAuth(signing_key=jwk),
+    ):
+        with pytest.raises(ConfigurationError, match="at least 64 bytes"):
+            make()
 
 
 @pytest.mark.parametrize(
     ("algorithms", "length", "warnings"),
-    [
-        (["HS512"], 24, 1),
-        (["HS512"], 63, 1),
-        (["HS512"], 64, 0),
-        (["HS256"], 31, 1),
-        (["HS256"], 32, 0),
-        (["HS512", "HS384", "HS256"], 40, 1),
-        (["HS384"], 48, 0),
-    ],
+    [(["HS512"], 16, 1), (["HS512"], 63, 1), (["HS512"], 64, 0), (["HS256"], 31, 1), (["HS256"], 32, 0)],
 )
-async def test_secret_below_the_rfc(
+async def test_short_secret_that_is_asked_for(
     caplog: pytest.LogCaptureFixture, algorithms: list[str], length: int, warnings: int
 ) -> None:
-    """A secret shorter than RFC 7518 asks for works, and is logged once, without the secret."""
+    """A short secret works for who asks for it, and is logged once, without the secret."""
     secret = "s3" * (length // 2) + "!" * (length % 2)
     with caplog.at_level(logging.WARNING, "statemount.auth"):
-        auth = JWTAuth(secret=secret, algorithms=algorithms, clock=Clock())
+        auth = JWTAuth(secret=secret, algorithms=algorithms, allow_short_secret=True, clock=Clock())
         token = auth.tokens.worker(TASK)
         assert await accepts(auth, token)
         assert await accepts(auth, token)
     assert len(caplog.records) == warnings
     assert "s3s3" not in caplog.text
+
+
+@pytest.mark.parametrize("length", [0, 1, 15])
+def test_secret_that_is_too_short_for_anybody(length: int) -> None:
+    """Fewer than 16 bytes are refused even then."""
+    with pytest.raises(ConfigurationError, match="at least 16 bytes"):
+        JWTAuth(secret="s" * length, allow_short_secret=True)
+    with pytest.raises(ConfigurationError, match="at least 16 bytes"):
+        Key.shared("s" * length, allow_short=True)
 
 
 @pytest.mark.parametrize("kind", ["RSA-2048", "P-256", "Ed25519"])

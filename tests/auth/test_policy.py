@@ -108,6 +108,65 @@ def test_watchers(claims: dict[str, Any], allowed: bool) -> None:
                 DefaultAuthorizer().check_asset(watcher(**claims), ASSET, frozenset({"outlet"}), action)
 
 
+def worker(**claims: Any) -> Identity:
+    """Return the identity of a task with these claims."""
+    return Identity(str(TASK), task_instance_id=TASK, claims=claims)
+
+
+@pytest.mark.parametrize(
+    ("claims", "left"),
+    [
+        ({}, {"inlet", "outlet"}),
+        ({"assets": ["orders"]}, {"inlet", "outlet"}),
+        ({"assets": ["x", "s3://bucket/orders"]}, {"inlet", "outlet"}),
+        ({"assets": []}, set()),
+        ({"assets": ["ord*", "Orders"]}, set()),
+        ({"assets": None}, set()),
+        ({"assets": "orders"}, set()),
+        ({"outlets": ["orders"]}, {"outlet"}),
+        ({"inlets": ["x", {"name": "orders", "uri": "u"}]}, {"inlet"}),
+        ({"inlets": ["orders"], "outlets": ["orders"]}, {"inlet", "outlet"}),
+        ({"inlets": ["orders"], "outlets": ["orders"], "assets": ["x"]}, set()),
+        ({"inlets": ["s3://bucket/orders"]}, set()),
+        ({"inlets": []}, set()),
+        ({"outlets": None}, set()),
+        ({"outlets": "orders"}, set()),
+        ({"outlets": [["orders"], 7, None, {"uri": "s3://bucket/orders"}]}, set()),
+    ],
+    ids=repr,
+)
+def test_assets_in_a_task_s_claims(claims: dict[str, Any], left: set[Access]) -> None:
+    """Of the access that the directory grants, a task has what its claims leave it, and never more."""
+    authorizer = DefaultAuthorizer(asset_inlets="read")
+    grants: tuple[set[Access], ...] = (set(), {"inlet"}, {"outlet"}, {"inlet", "outlet"})
+    for granted in grants:
+        remaining = granted & left
+        allowed = set(ACTIONS) if "outlet" in remaining else {"read"} if remaining else set()
+        for action in ACTIONS:
+            if action in allowed:
+                authorizer.check_asset(worker(**claims), ASSET, frozenset(granted), action)
+            else:
+                with pytest.raises(ForbiddenError, match="Asset not registered with this task"):
+                    authorizer.check_asset(worker(**claims), ASSET, frozenset(granted), action)
+
+
+@pytest.mark.parametrize("bound", [2, 0, -1, 1.0, True, "1", None, [1], 2**63])
+def test_another_attempt(bound: Any) -> None:
+    """A worker that is bound to another attempt, or to what is none, is refused wherever attempts are counted."""
+    authorizer = DefaultAuthorizer()
+    assert authorizer.is_bound_to_attempt(worker(try_number=bound))
+    with pytest.raises(ForbiddenError) as caught:
+        authorizer.check_attempt(worker(try_number=bound), 1)
+    assert caught.value.message == "Token is for another try of the task instance"
+    authorizer.check_attempt(worker(try_number=bound), None)
+
+
+def test_own_attempt() -> None:
+    """A worker that is bound to the attempt that its task instance is at is let through, as one that is not bound."""
+    DefaultAuthorizer().check_attempt(worker(try_number=1), 1)
+    assert not DefaultAuthorizer().is_bound_to_attempt(worker(foo=1))
+
+
 def test_all_assets_are_for_watchers() -> None:
     """That watchers reach all assets gives nothing to a task."""
     with pytest.raises(ForbiddenError):

@@ -76,10 +76,29 @@ async def test_renewed_token() -> None:
     assert second is not None
     claims = decoded(first)
     now = NOW + 550
-    assert claims == worker_claims(**{**extra, "jti": claims["jti"], "iat": now, "nbf": now, "exp": now + 600})
+    times = {"iat": now, "nbf": now, "exp": now + 600}
+    assert claims == worker_claims(**{**extra, "jti": claims["jti"], "origin_jti": "old", **times})
     assert len({claims["jti"], decoded(second)["jti"], "old"}) == 3
     clock.seconds = NOW + 1149
     assert (await identify(auth, first)).task_instance_id == TASK
+
+
+async def test_line_of_a_renewed_token() -> None:
+    """The first token of a line is named in all that it is renewed to; one without a ``jti`` names nothing."""
+    clock = Clock()
+    auth = JWTAuth(secret=SECRET, clock=clock)
+    token = signed(worker_claims(jti="first"))
+    for _ in range(3):
+        clock.seconds += 590
+        renewed = auth.renew(await identify(auth, token))
+        assert renewed is not None
+        assert decoded(renewed)["origin_jti"] == "first"
+        assert decoded(renewed)["jti"] not in ("first", decoded(token)["jti"])
+        token = renewed
+    clock.seconds = NOW + 590
+    nameless = auth.renew(await identify(auth, signed(worker_claims())))
+    assert nameless is not None
+    assert "origin_jti" not in decoded(nameless)
 
 
 async def test_renewal_lifetime() -> None:

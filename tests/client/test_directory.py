@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta, timezone
 from uuid import uuid4
 
 import pytest
@@ -14,6 +15,7 @@ from statemount.errors import (
     ConflictError,
     ForbiddenError,
     InvalidInputError,
+    InvalidTokenError,
     NoRegistryError,
     TaskInstanceNotFoundError,
 )
@@ -70,6 +72,22 @@ async def test_task_instances(stored_world: World) -> None:
         await done(directory.drop_run(dag_id="dag", run_id="run"))
         with pytest.raises(TaskInstanceNotFoundError):
             await done(directory.task_instance(ids[2]))
+
+
+async def test_revocations(stored_world: World) -> None:
+    """A token, and every token of a task instance, is revoked; until when may be said."""
+    tomorrow = datetime.now(timezone.utc) + timedelta(days=1)
+    async with closing(stored_world.user()) as client, closing(stored_world.worker()) as worker:
+        task = worker.task_instance(stored_world.ti_id)
+        await done(client.directory.revoke_token("unknown"))
+        await done(client.directory.revoke_token("unknown", until=tomorrow))
+        await done(task.set("key", 1))
+        assert await done(task.get("key")) == 1
+        await done(client.directory.revoke_task_instance(stored_world.ti_id, until=tomorrow))
+        with pytest.raises(InvalidTokenError):
+            await done(task.get("key"))
+        with pytest.raises(InvalidInputError):
+            await done(client.directory.revoke_token(""))
 
 
 async def test_refusals(world: World) -> None:

@@ -37,6 +37,13 @@ WRITES: dict[str, Any] = {
     "clear": lambda client: client.asset(name="a").clear(),
     "post": lambda client: client.directory.succeeded(UUID(int=1)),
 }
+CONDITIONAL: dict[str, Any] = {
+    "set": lambda client: client.task_instance(uuid4()).set("key", 1, if_revision=7),
+    "create": lambda client: client.asset(name="a").set("key", 1, if_revision=0),
+    "patch": lambda client: client.public.asset(1).patch("key", 1, if_revision=7),
+    "delete": lambda client: client.task_instance(uuid4()).delete("key", if_revision=7),
+    "clear": lambda client: client.asset(name="a").clear(if_revision=7),
+}
 CALLS = {**READS, **WRITES}
 
 
@@ -171,6 +178,50 @@ async def test_a_gateway_that_does_not_know(socket_way: Way) -> None:
                     await done(client.task_instance(uuid4()).get("key"))
                 assert type(caught.value) is UnavailableError
         assert len(server.asked) == 10
+
+
+@pytest.mark.parametrize(
+    "first", [answer(502), answer(504, "<html>"), answer(503, "<html>upstream reset"), "cut", UNKNOWN]
+)
+@pytest.mark.parametrize("name", CONDITIONAL)
+async def test_a_conditional_write_that_may_be_done(name: str, first: Reaction, socket_way: Way) -> None:
+    """A write on a condition that may have been done is not repeated: it would meet its own revision."""
+    rest = Rest()
+    with FaultyServer(first, answer(204, ETag='"8"')) as server:
+        async with closing(client_of(socket_way, server.url, token="t", **rest.options(socket_way))) as client:
+            with pytest.raises(WriteOutcomeUnknownError):
+                await done(CONDITIONAL[name](client))
+    assert (len(server.asked), rest.slept) == (1, [])
+
+
+REFUSED = (
+    '{"detail": "Service unavailable"}',
+    '{"detail": "Too many requests are waiting already"}',
+)
+
+
+@pytest.mark.parametrize("first", [*(answer(503, body) for body in REFUSED), answer(429, "<html>")])
+@pytest.mark.parametrize("name", CONDITIONAL)
+async def test_a_conditional_write_that_is_not_done(name: str, first: Reaction, socket_way: Way) -> None:
+    """Where the server says that nothing was changed, a write on a condition is repeated as any other."""
+    rest = Rest()
+    with FaultyServer(first, answer(204, ETag='"8"')) as server:
+        async with closing(client_of(socket_way, server.url, token="t", **rest.options(socket_way))) as client:
+            assert await done(CONDITIONAL[name](client)) in (8, None)
+    assert (len(server.asked), rest.slept) == (2, [0.1])
+    assert len({(one.headers.get("if-match"), one.headers.get("if-none-match")) for one in server.asked}) == 1
+
+
+@pytest.mark.parametrize("name", CONDITIONAL)
+async def test_a_conditional_write_that_is_not_sent(name: str, socket_way: Way) -> None:
+    """A write on a condition is tried again where nobody listens, and nothing is unknown."""
+    rest = Rest()
+    url = f"http://127.0.0.1:{free_port()}"
+    async with closing(client_of(socket_way, url, token="t", **rest.options(socket_way))) as client:
+        with pytest.raises(UnavailableError) as caught:
+            await done(CONDITIONAL[name](client))
+    assert type(caught.value) is UnavailableError
+    assert rest.slept == [0.1, 0.2, 0.4, 0.8]
 
 
 async def test_one_id_for_all_attempts(socket_way: Way, caplog: pytest.LogCaptureFixture) -> None:

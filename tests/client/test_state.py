@@ -8,7 +8,7 @@ from uuid import uuid4
 
 import pytest
 
-from statemount.client import ContractVersion, StateEntry, StatePage
+from statemount.client import ContractVersion, StateEntry, StatePage, StateValue
 from statemount.errors import (
     AssetNotFoundError,
     ForbiddenError,
@@ -70,8 +70,9 @@ async def test_a_worker_uses_its_task_instance(stored_world: World, contract: Co
     async with closing(stored_world.worker(contract=contract)) as client:
         state = client.task_instance(stored_world.ti_id)
         for value in VALUES:
-            assert await done(state.set("key", value)) is None
+            revision = await done(state.set("key", value))
             assert await done(state.get("key")) == value
+            assert await done(state.get_entry("key")) == StateValue(value, revision)
         await done(state.set("other", 1))
         await done(state.delete("key"))
         await done(state.delete("key"))
@@ -88,8 +89,9 @@ async def test_a_worker_uses_an_asset(stored_world: World, contract: ContractVer
     async with closing(stored_world.worker(contract=contract)) as client:
         asset = client.asset(name=stored_world.asset_name)
         for value in VALUES:
-            await done(asset.set("key", value))
+            revision = await done(asset.set("key", value))
             assert await done(asset.get("key")) == value
+            assert await done(asset.get_entry("key")) == StateValue(value, revision)
         await done(asset.delete("key"))
         with pytest.raises(KeyNotFoundError):
             await done(asset.get("key"))
@@ -160,7 +162,7 @@ async def test_public_task_state(stored_world: World, contract: ContractVersion)
     before = datetime.now(timezone.utc) - timedelta(seconds=1)
     async with closing(stored_world.user(contract=contract)) as client:
         state = public_task(client, stored_world)
-        assert await done(state.list()) == StatePage((), 0)
+        assert await done(state.list()) == StatePage((), 0, 0)
         await done(state.set("b", {"x": 1}))
         await done(state.set("a", 2, expires_at=None))
         entry = await done(state.get("b"))
@@ -172,9 +174,9 @@ async def test_public_task_state(stored_world: World, contract: ContractVersion)
         assert page.entries[1] == entry
         page = await done(state.list(limit=1, offset=1))
         assert ([one.key for one in page.entries], page.total) == (["b"], 2)
-        assert await done(state.patch("b", 3)) is None
+        revision = await done(state.patch("b", 3))
         changed = await done(state.get("b"))
-        assert (changed.value, changed.expires_at) == (3, entry.expires_at)
+        assert (changed.value, changed.expires_at, changed.revision) == (3, entry.expires_at, revision)
         with pytest.raises(KeyNotFoundError):
             await done(state.patch("c", 3))
         moment = datetime(2100, 1, 1, tzinfo=timezone.utc)
@@ -229,7 +231,8 @@ async def test_public_asset_state(stored_world: World, contract: ContractVersion
         with pytest.raises(KeyNotFoundError):
             await done(state.get("key"))
         await done(state.clear())
-        assert await done(state.list()) == StatePage((), 0)
+        page = await done(state.list())
+        assert (page.entries, page.total) == ((), 0)
 
 
 async def test_every_key_arrives_intact(world: World, contract: ContractVersion) -> None:

@@ -15,7 +15,7 @@ from statemount.web.operations import ApiOperation
 from statemount.web.routing import Router, request_path
 from tests.contract.transports import Answer, scope_of
 
-ALWAYS = frozenset({400, 401, 403, 404, 405, 413, 422})
+ALWAYS = frozenset({400, 401, 403, 404, 405, 413, 414, 422})
 """The statuses of refusals that every operation can have."""
 
 

@@ -1,15 +1,18 @@
-"""What every registry promises. A test class of its own derives from it and supplies the fixture ``registry``."""
+"""What every directory and every registry promises. A test class derives from it and supplies ``registry``."""
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Protocol
 from uuid import UUID, uuid4
 
 import pytest
 
 from statemount.errors import AssetNotFoundError, ConflictError, InvalidInputError
 from statemount.interfaces import Registry
-from statemount.model import Asset, MappedTask, TaskInstance, TaskScope
+from statemount.model import Access, Asset, MappedTask, TaskInstance, TaskScope
 from tests.clock import SECOND, FakeClock
 
 SCOPE = TaskScope("orders", "2026-11-20", "load")
@@ -33,9 +36,175 @@ def task_instance(
     )
 
 
+class Fillable(Protocol):
+    """What a directory's own tests need: questions as of :class:`~statemount.interfaces.Directory`, and a filling.
+
+    A :class:`~statemount.interfaces.Registry` is one. For a directory that only reads, a test writes what it reads.
+    """
+
+    async def task_scope(self, task_instance_id: UUID) -> TaskScope | None: ...
+    async def has_task_instance(self, target: TaskScope | MappedTask) -> bool: ...
+    async def asset(self, asset_id: int) -> Asset | None: ...
+    async def asset_by_name(self, name: str) -> Asset | None: ...
+    async def asset_by_uri(self, uri: str) -> Asset | None: ...
+    async def access(self, task_instance_id: UUID, asset: Asset) -> frozenset[Access]: ...
+    async def register_task_instances(self, task_instances: Sequence[TaskInstance]) -> None: ...
+    async def register_asset(self, *, name: str, uri: str | None = None, group: str = "asset") -> Asset: ...
+    async def deactivate_asset(self, asset_id: int) -> None: ...
+    async def restore_asset(self, asset_id: int) -> Asset: ...
+
+
 @pytest.mark.anyio
-class RegistryConformance:
-    """The contract of :class:`~statemount.interfaces.Directory` and :class:`~statemount.interfaces.Registry`.
+class DirectoryConformance:
+    """The contract of :class:`~statemount.interfaces.Directory`.
+
+    ``registry`` is an open directory without task instances and assets, which sees what it is filled with at once.
+    """
+
+    async def test_nothing_is_known(self, registry: Fillable) -> None:
+        """Nothing exists in an empty directory."""
+        absent = uuid4()
+        assert await registry.task_scope(absent) is None
+        assert not await registry.has_task_instance(SCOPE)
+        assert not await registry.has_task_instance(MappedTask(SCOPE.dag_id, SCOPE.run_id, SCOPE.task_id))
+        assert await registry.asset(1) is None
+        assert await registry.asset_by_name("orders") is None
+        assert await registry.asset_by_uri("s3://orders") is None
+        assert await registry.access(absent, Asset(1, "orders", "orders")) == frozenset()
+
+    async def test_a_retry_has_the_same_scope(self, registry: Fillable) -> None:
+        """A new try is known by its own UUID and has the scope of the one before, whose UUID is unknown by then."""
+        asset = await registry.register_asset(name="a")
+        first, second = task_instance(outlets=(asset,)), task_instance(try_number=2, outlets=(asset,))
+        await registry.register_task_instances([first])
+        assert await registry.task_scope(first.id) == SCOPE
+        await registry.register_task_instances([second])
+        assert await registry.task_scope(second.id) == SCOPE
+        assert await registry.access(second.id, asset) == {"outlet"}
+        assert await registry.task_scope(first.id) is None
+        assert await registry.access(first.id, asset) == frozenset()
+
+    async def test_an_inactive_asset_has_no_name(self, registry: Fillable) -> None:
+        """An asset that is not active is found by its id alone, and still registered with its tasks."""
+        asset = await registry.register_asset(name="orders", uri="s3://orders", group="lake")
+        new = task_instance(inlets=(asset,))
+        await registry.register_task_instances([new])
+        await registry.deactivate_asset(asset.asset_id)
+        inactive = Asset(asset.asset_id, "orders", "s3://orders", "lake", active=False)
+        assert await registry.asset_by_name("orders") is None
+        assert await registry.asset_by_uri("s3://orders") is None
+        assert await registry.asset(asset.asset_id) == inactive
+        assert await registry.access(new.id, inactive) == {"inlet"}
+
+    @pytest.mark.parametrize("asset_id", [0, -1, 2**31, 2**63, 10**30, -(10**30)])
+    async def test_an_impossible_asset_id(self, registry: Fillable, asset_id: int) -> None:
+        """No asset has an id that is zero, negative or beyond what an id may be."""
+        await registry.register_asset(name="orders")
+        assert await registry.asset(asset_id) is None
+
+    @pytest.mark.parametrize("text", ["", "x" * 1501, "a\0", "\udfff"])
+    async def test_an_impossible_text(self, registry: Fillable, text: str) -> None:
+        """What can be no name and no id is unknown, and no error."""
+        assert await registry.asset_by_name(text) is None
+        assert await registry.asset_by_uri(text) is None
+        assert not await registry.has_task_instance(TaskScope(text, "r", "t"))
+        assert not await registry.has_task_instance(MappedTask("d", "r", text))
+
+    @pytest.mark.parametrize("map_index", [-2, 2**31, 2**63, 10**30])
+    async def test_an_absent_map_index(self, registry: Fillable, map_index: int) -> None:
+        """A task instance does not exist with a map index that it does not have, however large or small."""
+        await registry.register_task_instances([task_instance()])
+        assert not await registry.has_task_instance(replace(SCOPE, map_index=map_index))
+
+    async def test_map_indices(self, registry: Fillable) -> None:
+        """A mapped task exists with the map indices that are registered, and as a whole if any is."""
+        await registry.register_task_instances([task_instance(TaskScope("orders", "r", "load", 7))])
+        assert await registry.has_task_instance(TaskScope("orders", "r", "load", 7))
+        assert not await registry.has_task_instance(TaskScope("orders", "r", "load", 8))
+        assert not await registry.has_task_instance(TaskScope("orders", "r", "load"))
+        assert await registry.has_task_instance(MappedTask("orders", "r", "load"))
+        assert not await registry.has_task_instance(MappedTask("orders", "r", "loa"))
+        assert not await registry.has_task_instance(MappedTask("orders", "other", "load"))
+
+    async def test_unmapped_is_an_index(self, registry: Fillable) -> None:
+        """A task that is not mapped counts when any map index is asked for."""
+        await registry.register_task_instances([task_instance()])
+        assert await registry.has_task_instance(MappedTask(SCOPE.dag_id, SCOPE.run_id, SCOPE.task_id))
+
+    async def test_register_asset(self, registry: Fillable) -> None:
+        """A registered asset is found by id, name and URI; without a URI, the name is its URI."""
+        plain = await registry.register_asset(name="orders")
+        full = await registry.register_asset(name="events", uri="s3://lake/events", group="lake")
+        assert (plain.name, plain.uri, plain.group, plain.active) == ("orders", "orders", "asset", True)
+        assert (full.name, full.uri, full.group, full.active) == ("events", "s3://lake/events", "lake", True)
+        for asset in (plain, full):
+            assert await registry.asset(asset.asset_id) == asset
+            assert await registry.asset_by_name(asset.name) == asset
+            assert await registry.asset_by_uri(asset.uri) == asset
+        assert await registry.asset_by_name("s3://lake/events") is None
+        assert await registry.asset_by_uri("events") is None
+
+    async def test_asset_is_seen_at_once(self, registry: Fillable) -> None:
+        """An asset that was missing a moment ago is there as soon as it is registered."""
+        assert await registry.asset_by_name("orders") is None
+        assert await registry.asset_by_uri("s3://orders") is None
+        asset = await registry.register_asset(name="orders", uri="s3://orders")
+        assert await registry.asset_by_name("orders") == asset
+        assert await registry.asset_by_uri("s3://orders") == asset
+        assert await registry.asset(asset.asset_id) == asset
+
+    async def test_task_instance_is_seen_at_once(self, registry: Fillable) -> None:
+        """A task instance that was missing a moment ago is there as soon as it is registered."""
+        asset = await registry.register_asset(name="orders")
+        new = task_instance(inlets=(asset,))
+        assert await registry.task_scope(new.id) is None
+        assert await registry.access(new.id, asset) == frozenset()
+        assert not await registry.has_task_instance(SCOPE)
+        assert not await registry.has_task_instance(MappedTask(SCOPE.dag_id, SCOPE.run_id, SCOPE.task_id))
+        await registry.register_task_instances([new])
+        assert await registry.task_scope(new.id) == SCOPE
+        assert await registry.access(new.id, asset) == {"inlet"}
+        assert await registry.has_task_instance(SCOPE)
+        assert await registry.has_task_instance(MappedTask(SCOPE.dag_id, SCOPE.run_id, SCOPE.task_id))
+
+    async def test_restore_asset(self, registry: Fillable) -> None:
+        """A restored asset is back under its id, name and URI; restoring an active one changes nothing."""
+        asset = await registry.register_asset(name="orders", uri="s3://orders", group="lake")
+        await registry.deactivate_asset(asset.asset_id)
+        assert await registry.asset_by_name("orders") is None
+        assert await registry.restore_asset(asset.asset_id) == asset
+        assert await registry.restore_asset(asset.asset_id) == asset
+        assert await registry.asset(asset.asset_id) == asset
+        assert await registry.asset_by_name("orders") == asset
+        assert await registry.asset_by_uri("s3://orders") == asset
+
+    async def test_access(self, registry: Fillable) -> None:
+        """Access is as registered: inlet, outlet, both or none, and for that task instance only."""
+        read, written, both, neither = [await registry.register_asset(name=name) for name in "rwbn"]
+        new = task_instance(inlets=(read, both), outlets=(written, both))
+        other = task_instance(TaskScope("orders", "r", "other"))
+        await registry.register_task_instances([new, other])
+        assert await registry.access(new.id, read) == {"inlet"}
+        assert await registry.access(new.id, written) == {"outlet"}
+        assert await registry.access(new.id, both) == {"inlet", "outlet"}
+        assert await registry.access(new.id, neither) == frozenset()
+        assert await registry.access(other.id, both) == frozenset()
+        assert await registry.access(uuid4(), both) == frozenset()
+
+    async def test_withdraw_access(self, registry: Fillable) -> None:
+        """Registering a task instance again without an asset withdraws its access."""
+        asset = await registry.register_asset(name="orders")
+        new = task_instance(inlets=(asset,), outlets=(asset,))
+        await registry.register_task_instances([new])
+        assert await registry.access(new.id, asset) == {"inlet", "outlet"}
+        await registry.register_task_instances([task_instance(id=new.id, inlets=(asset,))])
+        assert await registry.access(new.id, asset) == {"inlet"}
+        await registry.register_task_instances([task_instance(id=new.id)])
+        assert await registry.access(new.id, asset) == frozenset()
+
+
+class RegistryConformance(DirectoryConformance):
+    """The contract of :class:`~statemount.interfaces.Registry`.
 
     ``registry`` is an open registry without task instances and assets, which takes its time from ``clock``.
     """
@@ -58,6 +227,7 @@ class RegistryConformance:
         assert await registry.asset_by_uri("s3://orders") is None
         assert list(await registry.assets()) == []
         assert await registry.access(absent, Asset(1, "orders", "orders")) == frozenset()
+        assert await registry.try_number(absent) is None
 
     async def test_register_task_instance(self, registry: Registry) -> None:
         """A registered task instance is found by its UUID and by its scope, with everything that was registered."""
@@ -68,6 +238,13 @@ class RegistryConformance:
         assert await registry.task_scope(new.id) == SCOPE
         assert await registry.task_instance(new.id) == new
         assert await registry.has_task_instance(SCOPE)
+
+    async def test_attempts(self, registry: Registry) -> None:
+        """Which attempt a task instance is at is what was registered last."""
+        for try_number in (0, 1, 2, 2**63 - 1):
+            new = task_instance(id=UUID(int=1), try_number=try_number)
+            await registry.register_task_instances([new])
+            assert await registry.try_number(new.id) == try_number
 
     async def test_register_no_task_instances(self, registry: Registry) -> None:
         """To register nothing changes nothing."""
@@ -80,21 +257,6 @@ class RegistryConformance:
         await registry.register_task_instances([new])
         await registry.register_task_instances([new])
         assert await registry.task_instance(new.id) == new
-
-    async def test_map_indices(self, registry: Registry) -> None:
-        """A mapped task exists with the map indices that are registered, and as a whole if any is."""
-        await registry.register_task_instances([task_instance(TaskScope("orders", "r", "load", 7))])
-        assert await registry.has_task_instance(TaskScope("orders", "r", "load", 7))
-        assert not await registry.has_task_instance(TaskScope("orders", "r", "load", 8))
-        assert not await registry.has_task_instance(TaskScope("orders", "r", "load"))
-        assert await registry.has_task_instance(MappedTask("orders", "r", "load"))
-        assert not await registry.has_task_instance(MappedTask("orders", "r", "loa"))
-        assert not await registry.has_task_instance(MappedTask("orders", "other", "load"))
-
-    async def test_unmapped_is_an_index(self, registry: Registry) -> None:
-        """A task that is not mapped counts when any map index is asked for."""
-        await registry.register_task_instances([task_instance()])
-        assert await registry.has_task_instance(MappedTask(SCOPE.dag_id, SCOPE.run_id, SCOPE.task_id))
 
     async def test_largest_map_index(self, registry: Registry) -> None:
         """A map index takes 64 bits."""
@@ -261,42 +423,6 @@ class RegistryConformance:
         await registry.register_task_instances(gone)
         assert await registry.has_task_instance(MappedTask("orders", "r", "load"))
 
-    async def test_register_asset(self, registry: Registry) -> None:
-        """A registered asset is found by id, name and URI; without a URI, the name is its URI."""
-        plain = await registry.register_asset(name="orders")
-        full = await registry.register_asset(name="events", uri="s3://lake/events", group="lake")
-        assert (plain.name, plain.uri, plain.group, plain.active) == ("orders", "orders", "asset", True)
-        assert (full.name, full.uri, full.group, full.active) == ("events", "s3://lake/events", "lake", True)
-        for asset in (plain, full):
-            assert await registry.asset(asset.asset_id) == asset
-            assert await registry.asset_by_name(asset.name) == asset
-            assert await registry.asset_by_uri(asset.uri) == asset
-        assert await registry.asset_by_name("s3://lake/events") is None
-        assert await registry.asset_by_uri("events") is None
-
-    async def test_asset_is_seen_at_once(self, registry: Registry) -> None:
-        """An asset that was missing a moment ago is there as soon as it is registered."""
-        assert await registry.asset_by_name("orders") is None
-        assert await registry.asset_by_uri("s3://orders") is None
-        asset = await registry.register_asset(name="orders", uri="s3://orders")
-        assert await registry.asset_by_name("orders") == asset
-        assert await registry.asset_by_uri("s3://orders") == asset
-        assert await registry.asset(asset.asset_id) == asset
-
-    async def test_task_instance_is_seen_at_once(self, registry: Registry) -> None:
-        """A task instance that was missing a moment ago is there as soon as it is registered."""
-        asset = await registry.register_asset(name="orders")
-        new = task_instance(inlets=(asset,))
-        assert await registry.task_scope(new.id) is None
-        assert await registry.access(new.id, asset) == frozenset()
-        assert not await registry.has_task_instance(SCOPE)
-        assert not await registry.has_task_instance(MappedTask(SCOPE.dag_id, SCOPE.run_id, SCOPE.task_id))
-        await registry.register_task_instances([new])
-        assert await registry.task_scope(new.id) == SCOPE
-        assert await registry.access(new.id, asset) == {"inlet"}
-        assert await registry.has_task_instance(SCOPE)
-        assert await registry.has_task_instance(MappedTask(SCOPE.dag_id, SCOPE.run_id, SCOPE.task_id))
-
     async def test_register_asset_twice(self, registry: Registry) -> None:
         """The same name and URI are the same asset; its group is the one named last."""
         first = await registry.register_asset(name="orders", uri="s3://orders")
@@ -367,17 +493,6 @@ class RegistryConformance:
         await registry.register_task_instances([new])
         assert await registry.task_instance(new.id) == new
 
-    async def test_restore_asset(self, registry: Registry) -> None:
-        """A restored asset is back under its id, name and URI; restoring an active one changes nothing."""
-        asset = await registry.register_asset(name="orders", uri="s3://orders", group="lake")
-        await registry.deactivate_asset(asset.asset_id)
-        assert await registry.asset_by_name("orders") is None
-        assert await registry.restore_asset(asset.asset_id) == asset
-        assert await registry.restore_asset(asset.asset_id) == asset
-        assert await registry.asset(asset.asset_id) == asset
-        assert await registry.asset_by_name("orders") == asset
-        assert await registry.asset_by_uri("s3://orders") == asset
-
     async def test_register_deactivated_name(self, registry: Registry) -> None:
         """A deactivated asset's name registered anew is another asset, with a new id and no registrations."""
         old = await registry.register_asset(name="orders")
@@ -441,30 +556,6 @@ class RegistryConformance:
         assert await registry.count_assets() == await Registry.count_assets(registry) == 3
         assert list(await registry.retire_assets(2**62)) == [registered[1].asset_id]
         assert await registry.count_assets() == await Registry.count_assets(registry) == 2
-
-    async def test_access(self, registry: Registry) -> None:
-        """Access is as registered: inlet, outlet, both or none, and for that task instance only."""
-        read, written, both, neither = [await registry.register_asset(name=name) for name in "rwbn"]
-        new = task_instance(inlets=(read, both), outlets=(written, both))
-        other = task_instance(TaskScope("orders", "r", "other"))
-        await registry.register_task_instances([new, other])
-        assert await registry.access(new.id, read) == {"inlet"}
-        assert await registry.access(new.id, written) == {"outlet"}
-        assert await registry.access(new.id, both) == {"inlet", "outlet"}
-        assert await registry.access(new.id, neither) == frozenset()
-        assert await registry.access(other.id, both) == frozenset()
-        assert await registry.access(uuid4(), both) == frozenset()
-
-    async def test_withdraw_access(self, registry: Registry) -> None:
-        """Registering a task instance again without an asset withdraws its access."""
-        asset = await registry.register_asset(name="orders")
-        new = task_instance(inlets=(asset,), outlets=(asset,))
-        await registry.register_task_instances([new])
-        assert await registry.access(new.id, asset) == {"inlet", "outlet"}
-        await registry.register_task_instances([task_instance(id=new.id, inlets=(asset,))])
-        assert await registry.access(new.id, asset) == {"inlet"}
-        await registry.register_task_instances([task_instance(id=new.id)])
-        assert await registry.access(new.id, asset) == frozenset()
 
     async def test_concurrent_assets(self, registry: Registry) -> None:
         """One asset registered by many at once is one asset."""

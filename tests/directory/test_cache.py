@@ -37,6 +37,7 @@ QUESTIONS: dict[str, Question] = {
     "asset_by_name": lambda directory: directory.asset_by_name(ORDERS.name),
     "asset_by_uri": lambda directory: directory.asset_by_uri(ORDERS.uri),
     "access": lambda directory: directory.access(NEW.id, ORDERS),
+    "try_number": lambda directory: directory.try_number(NEW.id),
 }
 
 any_question = pytest.mark.parametrize("ask", QUESTIONS.values(), ids=QUESTIONS)

@@ -69,6 +69,11 @@ class WatchedDirectory(MemoryDirectory):
         await self._pass("task_instance")
         return answer
 
+    async def try_number(self, task_instance_id: UUID, identity: Identity | None = None) -> int | None:
+        answer = await super().try_number(task_instance_id)
+        await self._pass("try_number", identity)
+        return answer
+
     async def has_task_instance(self, target: TaskScope | MappedTask, identity: Identity | None = None) -> bool:
         answer = await super().has_task_instance(target)
         await self._pass("has_task_instance", identity)

@@ -106,11 +106,13 @@ class Lifespan:
 
     Attributes:
         answers: The types of the messages that the app has sent, without their prefix; a failure with its text.
+        state: What the app has put into the lifespan's state.
     """
 
     def __init__(self, app: Any, diary: list[str] | None = None) -> None:
         self.task: asyncio.Task[None]
         self.answers: list[str] = [] if diary is None else diary
+        self.state: dict[str, Any] = {}
         self._app = app
         self._messages: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
         self._answered = asyncio.Event()
@@ -133,7 +135,7 @@ class Lifespan:
     async def _run(self) -> None:
         try:
             await self._app(
-                {"type": "lifespan", "asgi": {"version": "3.0"}, "state": {}}, self._messages.get, self._send
+                {"type": "lifespan", "asgi": {"version": "3.0"}, "state": self.state}, self._messages.get, self._send
             )
         finally:
             self._answered.set()

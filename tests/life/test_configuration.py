@@ -132,7 +132,7 @@ async def test_dotted_paths_name_parts_of_the_hosts() -> None:
     [
         ({"store": "nowhere.Store"}, "store 'nowhere.Store' is neither a known name nor a dotted path"),
         ({"directory": "statemount.directory.memory.Nothing"}, "is neither a known name nor a dotted path"),
-        ({"directory": "airflow"}, "directory 'airflow' is not available in this version"),
+        ({"directory": "airflow"}, "directory 'airflow' needs airflow_database_url"),
         ({"database_url": "oracle://db/x"}, "the database URL must begin with sqlite://"),
         ({"jwt_algorithms": "none", "jwt_secret": SECRET}, "none"),
         ({"no_such": 1}, "no_such is no setting"),

@@ -15,7 +15,7 @@ from starlette.websockets import WebSocket
 
 from statemount.errors import ConfigurationError
 from statemount.web.middleware import StateMiddleware
-from tests.life.support import KEY, TestClient, client_of, make_state, round_trip
+from tests.life.support import KEY, HostStore, Lifespan, TestClient, client_of, make_state, round_trip
 
 pytestmark = pytest.mark.anyio
 
@@ -125,3 +125,17 @@ async def test_a_middleware_within_a_middleware() -> None:
     async with client_of(app) as client:
         assert (await client.get("/b" + KEY)).status_code == 404
     await round_trip(app, "/b")
+
+
+async def test_without_a_prefix_it_only_starts_and_stops() -> None:
+    """With no prefix every request is the host's, and the state follows the host's life all the same."""
+    diary: list[str] = []
+    state = make_state(store=HostStore(diary))
+    app = StateMiddleware(Starlette(routes=[*ROUTES]), state=state, prefix=None)
+    lifespan = Lifespan(app)
+    await lifespan.startup()
+    async with client_of(app) as client:
+        assert (await client.get("/state/execution")).text == "host: /state/execution"
+    assert diary == ["opened"]
+    await lifespan.shutdown()
+    assert diary == ["opened", "closed"]

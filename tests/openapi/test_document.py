@@ -12,7 +12,9 @@ from starlette.requests import HTTPConnection
 import statemount
 from statemount import HostAuth, Settings, StateMount
 from statemount.web.contracts import CONTRACTS
+from statemount.web.openapi import path_of
 from statemount.web.route_set import RouteSetApp
+from statemount.web.variants import WATCH
 from tests.contract.transports import ask
 from tests.documents import ROOT, table
 
@@ -21,6 +23,7 @@ pytestmark = pytest.mark.anyio
 SECRET = "a secret for the documents' tests, of at least sixty-four bytes....."
 STATE = StateMount("memory://", jwt_secret=SECRET)
 ROUTE_SETS = {"execution": STATE.execution, "public": STATE.public}
+EVENTS = "text/event-stream"
 PREFIXES = {"execution": "/execution", "public": "/api/v2"}
 
 
@@ -57,15 +60,19 @@ async def test_it_has_every_route(name: str) -> None:
     app: RouteSetApp = ROUTE_SETS[name]
     found = operations_of(app.documentation.document)
     for path, method, operation in found:
+        is_watch = set(operation["responses"].get("200", {}).get("content", ())) == {EVENTS}
         target = path.replace("{task_instance_id}", "1").replace("{asset_id}", "1").replace("{", "").replace("}", "")
-        answer = await ask(app, method, target, {}, None)
+        answer = await ask(app, method, target, {"accept": EVENTS} if is_watch else {}, None)
         assert answer.status == 401, (method, path)
         refused = await ask(app, "TRACE", target, {}, None)
-        assert refused.status == 405
-        allowed = set(refused.headers["allow"].split(", ")) - {"HEAD"}
-        assert allowed == {one.upper() for one in app.documentation.document["paths"][path]}
+        allowed = set(refused.headers.get("allow", "").split(", ")) - {"HEAD", ""}
+        assert refused.status == (405 if allowed else 404)
+        described = {one.upper() for one in app.documentation.document["paths"][path]}
+        assert allowed == (described - {"GET"} if is_watch else described & {*allowed, method})
         assert operation["security"]
-    assert len(found) == len(app.operations)
+    assert {(path, method) for path, method, _ in found} == {
+        (path_of(one), "GET" if one.method == WATCH else one.method) for one in app.operations
+    }
     ids = [operation["operationId"] for _, _, operation in found]
     assert len(ids) == len(set(ids))
 
@@ -74,8 +81,11 @@ EXECUTION_IDS = {
     "airflow33": {
         *(f"{verb}_task_state_store" for verb in ("get", "set", "delete", "clear")),
         *(f"{verb}_asset_state_store_by_{by}" for verb in ("get", "set", "delete", "clear") for by in ("name", "uri")),
+        *("watch_task_state_store", "watch_asset_state_store_by_name", "watch_asset_state_store_by_uri"),
     },
-    "aip103": {f"{verb}_{what}_state" for verb in ("get", "set", "delete", "clear") for what in ("task", "asset")},
+    "aip103": {
+        f"{verb}_{what}_state" for verb in ("get", "set", "delete", "clear", "watch") for what in ("task", "asset")
+    },
 }
 PUBLIC_IDS = {
     "airflow33": {
@@ -120,7 +130,9 @@ def test_answers(name: str) -> None:
         for status, answer in answers.items():
             kinds = set(answer.get("content", {}))
             if status < 400:
-                assert kinds == (set() if status in (204, 304) else {"application/json"})
+                watched = {EVENTS} if method == "GET" and status == 200 and "/directory" not in path else set()
+                assert kinds - {"application/json"} == watched
+                assert kinds or status in (204, 304)
             else:
                 assert kinds == {"application/json", "application/problem+json"}
         assert "WWW-Authenticate" in answers[401]["headers"]

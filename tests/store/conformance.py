@@ -8,7 +8,7 @@ import pytest
 
 from statemount.errors import AssetNotFoundError, ScopeFullError, TaskInstanceNotFoundError
 from statemount.interfaces import Store
-from statemount.model import AssetScope, Entry, MappedTask, Run, Scope, TaskScope, Writer
+from statemount.model import AssetScope, Entry, LogTail, MappedTask, Run, Scope, TaskScope, Writer
 from statemount.operations import KEEP, Clear, Condition, Delete, Outcome, Result, Set
 from tests.clock import SECOND, FakeClock
 
@@ -201,6 +201,92 @@ class StoreConformance:
         assert [change.revision for change in await store.changes(TASK, after=first + 1)] == [first + 2, first + 3]
         assert len(await store.changes(TASK, limit=2)) == 2
 
+    async def test_revisions_of_many_scopes(self, store: Store) -> None:
+        """The revisions of any number of scopes are to be had at once; it is 0 for one that was never written."""
+        missing: list[Scope] = [TaskScope("etl", "run-1", "load", index) for index in range(1100)]
+        assert await store.revisions([]) == {}
+        assert await store.revisions([TASK]) == {TASK: 0}
+        asset = await put(store, ASSET, "k")
+        await put(store, TASK, "k")
+        task = await put(store, TASK, "k")
+        found = await store.revisions([TASK, *missing, ASSET])
+        assert found == {TASK: task, ASSET: asset, **dict.fromkeys(missing, 0)}
+        assert await Store.revisions(store, [TASK, ASSET, missing[0]]) == {TASK: task, ASSET: asset, missing[0]: 0}
+
+    async def test_the_tails_of_logs(self, store: Store, clock: FakeClock) -> None:
+        """The log of each scope is read on from a revision, and says whether it reaches back that far."""
+        first = await put(store, ASSET, "a", '"x\\u001f"', expires_at=clock.now + SECOND)
+        await store.apply(ASSET, [Delete("a"), Set("b/\u00e9\n", "2")], writer=API)
+        await store.apply(ASSET, [Clear()], writer=None)
+        await put(store, TASK, "k", '"not kept"')
+        log = tuple(await store.changes(ASSET))
+        last = first + 3
+        other = TaskScope("etl", "run-1", "load", 7)
+        tasks = LogTail((await store.changes(TASK))[0].revision, tuple(await store.changes(TASK)))
+        for after, limit, expected in [
+            (0, 10, LogTail(last, log)),
+            (0, 3, LogTail(last, log[:3])),
+            (first, 10, LogTail(last, log[1:])),
+            (first, 1, LogTail(last, log[1:2])),
+            (last - 1, 10, LogTail(last, log[3:])),
+            (last, 10, LogTail(last)),
+            (last + 1, 10, LogTail(last, is_whole=False)),
+            (first - 1, 10, LogTail(last, log)),
+            (first - 2, 10, LogTail(last, log, is_whole=False)),
+        ]:
+            positions: dict[Scope, int] = {ASSET: after, other: after, TASK: 0}
+            expected_of_other = LogTail(0, is_whole=after == 0)
+            expected_tails = {ASSET: expected, other: expected_of_other, TASK: tasks}
+            assert await store.tails(positions, limit=limit) == expected_tails
+            assert await Store.tails(store, positions, limit=limit) == expected_tails
+        assert await store.tails({}) == {}
+
+    async def test_the_tail_of_another_scope_of_the_same_name(self, store: Store, clock: FakeClock) -> None:
+        """A scope that was dropped and made again does not go on where it was."""
+        await put(store, ASSET, "a")
+        last = await put(store, ASSET, "a")
+        await store.drop(ASSET)
+        assert await store.tails({ASSET: last}) == {ASSET: LogTail(0, is_whole=False)}
+        clock.advance(3600)
+        await store.sweep()
+        again = await put(store, ASSET, "b")
+        assert await store.tails({ASSET: last}) == {
+            ASSET: LogTail(again, tuple(await store.changes(ASSET)), is_whole=False)
+        }
+
+    async def test_tails_of_many_scopes(self, store: Store) -> None:
+        """Tails that are read together are not mixed up."""
+        scopes: list[Scope] = [TaskScope("etl", "run-1", "load", index) for index in range(12)]
+        for number in range(3):
+            await asyncio.gather(*(put(store, scope, f"k{number}") for scope in scopes))
+        revisions = await store.revisions(scopes)
+        tails = await store.tails({scope: revisions[scope] - index % 4 for index, scope in enumerate(scopes)})
+        for index, scope in enumerate(scopes):
+            keys = [f"k{number}" for number in range(3 - index % 4, 3)]
+            assert [change.key for change in tails[scope].changes] == keys
+            assert (tails[scope].revision, tails[scope].is_whole) == (revisions[scope], True)
+
+    async def test_a_pulse_is_felt(self, store: Store, clock: FakeClock) -> None:
+        """Where there is a pulse, it stays for as long as nothing is written, and no longer."""
+
+        async def write() -> None:
+            await put(store, TASK, "k", expires_at=clock.now + SECOND)
+
+        async def sweep() -> None:
+            clock.advance(2)
+            assert await store.sweep() == 1
+
+        async def clear() -> None:
+            await store.apply(ASSET, [Clear()], writer=None)
+
+        await put(store, ASSET, "k")
+        for change in (write, sweep, clear, write, lambda: store.drop(Run("etl", "run-1"))):
+            before = store.pulse()
+            await store.read(TASK, "k")
+            assert store.pulse() == before
+            await change()
+            assert before is None or store.pulse() != before
+
     async def test_the_log_keeps_values_of_assets_up_to_a_length(self, store: Store) -> None:
         """An asset's values are in the log unless they are long; a task's are not."""
         await put(store, ASSET, "short", '"v"')
@@ -234,6 +320,86 @@ class StoreConformance:
         assert (await store.list(TASK, limit=10, offset=2**63 - 1)).entries == ()
         entry = (await store.list(TASK, limit=1)).entries[0]
         assert entry == await store.read(TASK, "a")
+
+    @pytest.mark.parametrize("keys_only", [False, True])
+    async def test_a_list_by_prefix(self, store: Store, *, keys_only: bool) -> None:
+        """A prefix means bytes, nothing stands for another character in it, and what it leaves out is not counted."""
+        keys = [
+            "a",
+            "a/",
+            "a/1",
+            "a/2",
+            "a0",
+            "A/1",
+            "a%",
+            "a_",
+            "ab",
+            "\u00e9",
+            "\u00ea",
+            "\U0010ffff",
+            "\x7f",
+            "\x7fz",
+        ]
+        await store.apply(TASK, [Set(key, '"v"') for key in keys], writer=WORKER)
+        await put(store, ASSET, "a/9")
+        revision = (await store.list(TASK, limit=0)).revision
+        for prefix in [
+            "",
+            "a",
+            "a/",
+            "a/1",
+            "a/1x",
+            "%",
+            "a%",
+            "a_",
+            "_",
+            "A",
+            "b",
+            "\u00e9",
+            "\U0010ffff",
+            "\x7f",
+            "/",
+        ]:
+            expected = sorted((key for key in keys if key.startswith(prefix)), key=str.encode)
+            page = await store.list(TASK, limit=100, prefix=prefix, keys_only=keys_only)
+            assert [entry.key for entry in page.entries] == expected, prefix
+            assert {entry.value for entry in page.entries} <= {"" if keys_only else '"v"'}
+            assert (page.total, page.revision) == (len(expected), revision)
+            part = await store.list(TASK, limit=2, offset=1, prefix=prefix, keys_only=keys_only)
+            assert (part.entries, part.total) == (page.entries[1:3], len(expected))
+        assert (await store.list(TaskScope("etl", "run-9", "load"), limit=9, prefix="a")).total == 0
+
+    @pytest.mark.parametrize("prefix", ["", "k", "k1", "\u00e9"])
+    async def test_a_list_goes_on_after_a_key(self, store: Store, clock: FakeClock, prefix: str) -> None:
+        """A walk from key to key meets each once, whatever is written and removed behind it; the total is of all."""
+        keys = [*(f"k{number}" for number in range(12)), "j", "l", "k\u00e9", "\u00e9", "\u00e9\u00e9", "k1 "]
+        await store.apply(TASK, [Set(key, "1") for key in keys], writer=WORKER)
+        await put(store, TASK, "k5", expires_at=clock.now + SECOND)
+        clock.advance(1)
+        wanted = sorted((key for key in keys if key.startswith(prefix) and key != "k5"), key=str.encode)
+        found: list[str] = []
+        after: str | None = None
+        while step := (await store.list(TASK, limit=3, prefix=prefix, after=after)).entries:
+            found += [entry.key for entry in step]
+            after = found[-1]
+            await store.apply(TASK, [Delete(found[0]), Set(found[0], "2")], writer=WORKER)
+        assert found == wanted
+        for after in ["", "k1", "k1 ", "k1x", "\u00e9", "\U0010ffff"]:
+            page = await store.list(TASK, limit=100, prefix=prefix, after=after)
+            assert [entry.key for entry in page.entries] == [key for key in wanted if key.encode() > after.encode()]
+            assert page.total == len(wanted)
+            rest = await store.list(TASK, limit=2, offset=2, prefix=prefix, after=after)
+            assert rest.entries == page.entries[2:4]
+
+    async def test_a_list_of_keys_alone(self, store: Store, clock: FakeClock) -> None:
+        """Where only keys are wanted the values stay away, and everything else about the entries is there."""
+        end = clock.now + SECOND
+        await store.apply(TASK, [Set("a", '"' + "x" * 900 + '"', end), Set("b", "[]")], writer=API)
+        await put(store, TASK, "c")
+        page = await store.list(TASK, limit=2)
+        assert (await store.list(TASK, limit=2, keys_only=True)).entries == tuple(
+            entry._replace(value="") for entry in page.entries
+        )
 
     async def test_an_expired_entry_is_gone_from_that_moment(self, store: Store, clock: FakeClock) -> None:
         """Reads, lists and counts do not see an entry from its ``expires_at`` on, swept or not."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
 from statemount.model import Change, Entry
-from statemount.operations import Check, Clear, Delete, Get, Increment, Operation, Outcome, Result, Set
+from statemount.operations import Check, CheckScope, Clear, Delete, Get, Increment, Operation, Outcome, Result, Set
 
 State = Mapping[str, tuple[str, int]]
 """What a scope holds: value and revision by key."""
@@ -136,6 +136,7 @@ def run(
                 lines.append(("clear", None, 0))
             changed.clear()
             continue
+        assert not isinstance(operation, CheckScope)
         now = changed[operation.key][1] if operation.key in changed else 0
         wanted = operation.condition
         if wanted is not None and (

@@ -10,6 +10,7 @@ from statemount.model import Change, Entry, Timestamp, Writer
 from statemount.operations import (
     KEEP,
     Check,
+    CheckScope,
     Clear,
     Delete,
     Get,
@@ -127,6 +128,9 @@ class Model:
         self.log.append(Line(self.revision, kind, key, at, size, writer))
 
     def _do(self, operation: Operation, now: Timestamp, writer: Writer | None) -> Result:
+        if isinstance(operation, CheckScope):
+            seen = self.revision if self.log else 0
+            return Result("unchanged" if operation.condition.holds(seen) else "failed", seen)
         if isinstance(operation, Clear):
             if not self.live(now):
                 return Result("unchanged", 0)
@@ -169,9 +173,8 @@ class Model:
             return Result("unchanged", revision, entry=found.entry(key) if found else None)
         text = json.dumps(value)
         if operation.max_bytes is not None and len(text) > operation.max_bytes:
-            return Result(
-                "failed", revision, f"value exceeds {operation.max_bytes} bytes; its stored form has {len(text)} bytes"
-            )
+            reason = f"value exceeds {operation.max_bytes} bytes; its stored form has {len(text)} bytes"
+            return Result("failed", revision, reason, length=len(text))
         kept = found.expires_at if found else operation.expires_at_if_new
         expires_at = kept if operation.expires_at == KEEP else operation.expires_at
         result = self._set(Set(key, text, expires_at), found, now, writer)

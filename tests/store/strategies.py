@@ -5,7 +5,20 @@ from __future__ import annotations
 from hypothesis import strategies as st
 
 from statemount.model import Writer
-from statemount.operations import KEEP, Check, Clear, Condition, Delete, Get, Increment, Maximum, Merge, Minimum, Set
+from statemount.operations import (
+    KEEP,
+    Check,
+    CheckScope,
+    Clear,
+    Condition,
+    Delete,
+    Get,
+    Increment,
+    Maximum,
+    Merge,
+    Minimum,
+    Set,
+)
 from tests.clock import SECOND, START
 
 KEYS = ["a", "A", "a ", "\u00e9", "\U0001f600"]
@@ -19,6 +32,11 @@ conditions = st.one_of(
     st.none(),
     st.none(),
     st.builds(Condition, exists=st.sampled_from([None, True, False]), revisions=st.one_of(st.none(), revisions)),
+)
+scope_conditions = st.builds(
+    Condition,
+    revisions=st.one_of(st.none(), revisions, st.just(frozenset({0}))),
+    excluded=st.sampled_from([frozenset(), frozenset({0}), frozenset({START + 1})]),
 )
 patches = st.sampled_from(['{"a": 1}', '{"a": null, "b": {"c": 2}}', '{"b": {"c": null}}', "2", "null"])
 amounts = st.sampled_from([-1, 0, 2, 10**12, 0.5])
@@ -43,6 +61,7 @@ operations = st.one_of(
     st.builds(Get, keys, conditions),
     st.builds(Check, keys, conditions.filter(lambda condition: condition is not None)),
     st.builds(Clear),
+    st.builds(CheckScope, scope_conditions),
 )
 batches = st.lists(operations, min_size=1, max_size=5)
 writers = st.sampled_from([None, Writer("api", subject="alice"), Writer("task", "d", "r", "t", -1)])

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from statemount.errors import ScopeFullError
 from statemount.model import Entry, Timestamp, Writer
-from statemount.operations import Clear, Condition, Delete, Operation, Set
+from statemount.operations import OF_SCOPE, Condition, Delete, Operation, Set
 from statemount.store.apply import ScopeState, apply, is_live
 from statemount.store.options import StoreOptions
 from tests.clock import SECOND, START
@@ -29,14 +29,16 @@ class Scope:
 
     def __init__(self) -> None:
         self.rows: dict[str, Entry] = {}
-        self.state = ScopeState(START, START, 0, 0, keeps_values=True)
+        self.state = ScopeState(START, START, 0, 0, keeps_values=True, is_new=True)
         self.log: list[Line] = []
 
     def load(self, operations: Sequence[Operation], now: Timestamp) -> None:
         """Read what a transaction reads under its lock."""
         moment = max(now, self.state.updated_at)
         self.state.known = {
-            operation.key: self.rows.get(operation.key) for operation in operations if not isinstance(operation, Clear)
+            operation.key: self.rows.get(operation.key)
+            for operation in operations
+            if not isinstance(operation, OF_SCOPE)
         }
         self.state.live = sum(is_live(row, moment) for row in self.rows.values())
 

@@ -19,6 +19,7 @@ from statemount.interfaces import Store
 from statemount.model import AssetScope, Entry, TaskScope, Writer
 from statemount.operations import (
     Check,
+    CheckScope,
     Clear,
     Condition,
     Delete,
@@ -138,6 +139,65 @@ async def test_what_only_looks_leaves_no_trace(store: Store, clock: FakeClock) -
     gone = await apply(store, Get("k"), Check("k", missing), Get("k", missing))
     assert gone == Outcome((Result("unchanged", 0),) * 3, made.revision)
     assert [change.kind for change in await store.changes(TASK)] == ["set"]
+
+
+NEVER_WRITTEN = CheckScope(Condition(revisions=frozenset({0})))
+
+
+async def test_what_fails_on_nothing_makes_nothing(store: Store) -> None:
+    """A batch that fails on a scope that was never written, wherever it fails, leaves it as it was."""
+    failing: list[Operation] = [
+        Set("k", "1", condition=Condition(exists=True)),
+        Check("k", Condition(exists=True)),
+        CheckScope(Condition(revisions=frozenset())),
+        Get("k", Condition(revisions=frozenset({0, 1}))),
+        Increment("k", condition=Condition(exists=True)),
+        Merge("k", "null"),
+        Delete("k", Condition(exists=True)),
+    ]
+    beginnings: list[list[Operation]] = [[], [Set("k", "1"), Delete("k")], [NEVER_WRITTEN, Set("b", '"x"'), Get("b")]]
+    for operation in failing:
+        for before in beginnings:
+            outcome = await apply(store, *before, operation, Set("c", "1"))
+            assert (outcome.applied, outcome.revision) == (False, 0)
+            assert len(outcome.results) == len(before) + 1
+    with pytest.raises(ScopeFullError):
+        await apply(store, NEVER_WRITTEN, Set("k", '"' + "x" * MAX_BYTES + '"'))
+    page = await store.list(TASK, limit=1)
+    assert (page.revision, page.total) == (0, 0)
+    assert list(await store.changes(TASK)) == []
+
+
+async def test_a_condition_on_the_scope(store: Store) -> None:
+    """A batch goes ahead at the scope's revision; 0 is that of a scope that was never written, and of no other."""
+    failed = await apply(store, CheckScope(Condition(revisions=frozenset({1, 2}))), Set("k", "1"))
+    assert failed == Outcome((Result("failed", 0),), 0)
+    made = await apply(store, NEVER_WRITTEN, Set("k", "1"), Set("l", "1"))
+    assert made.results[0] == Result("unchanged", 0)
+    assert await apply(store, NEVER_WRITTEN, Set("k", "2")) == Outcome(
+        (Result("failed", made.revision),), made.revision
+    )
+    now = CheckScope(Condition(revisions=frozenset({made.revision})))
+    done = await apply(store, now, Delete("l"), now)
+    assert done == Outcome(
+        (Result("unchanged", made.revision), Result("changed", 0), Result("failed", made.revision + 1)), made.revision
+    )
+    assert (await apply(store, now, Delete("l"), Get("k"))).applied
+    assert not (await apply(store, now, Get("k"))).applied
+    await apply(store, Clear())
+    assert not (await apply(store, NEVER_WRITTEN)).applied
+
+
+async def test_one_of_many_is_the_first_to_write(store: Store) -> None:
+    """Of many writes at once to a scope that was never written, one finds it so, and the others its revision."""
+    for index in range(5):
+        scope = TaskScope("etl", "run-1", "load", index)
+        outcomes = await asyncio.gather(
+            *(store.apply(scope, [NEVER_WRITTEN, Set("k", str(number))], writer=WORKER) for number in range(8)),
+            store.apply(scope, [Get("k"), NEVER_WRITTEN], writer=WORKER),
+        )
+        (won,) = [outcome for outcome in outcomes[:8] if outcome.applied]
+        assert {outcome.revision for outcome in outcomes[:8]} == {won.revision}
 
 
 async def test_a_condition_of_an_operation(store: Store) -> None:

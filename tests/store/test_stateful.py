@@ -18,7 +18,7 @@ from statemount.database.version import Schema
 from statemount.errors import NotFoundError, ScopeFullError
 from statemount.interfaces import Store
 from statemount.model import AssetScope, Entry, MappedTask, Run, Scope, TaskScope, Timestamp, Writer
-from statemount.operations import Clear, Operation, Outcome, Result, Set, Update
+from statemount.operations import Clear, Operation, Outcome, Result
 from statemount.store.database import DatabaseStore
 from statemount.store.memory import MemoryStore
 from statemount.store.options import StoreOptions
@@ -85,11 +85,16 @@ class StoreMachine(RuleBasedStateMachine):
         model = self.models.get(scope)
         now = self.clock.now
         if model is None:
-            model = Model(now, now, OPTIONS)
-            if any(isinstance(operation, (Set, Update)) for operation in operations):
-                if isinstance(scope, TaskScope) and self.dropped_until is not None and now < self.dropped_until:
-                    return NotFoundError
-                self.models[scope] = model
+            nothing = Model(0, now, OPTIONS)
+            try:
+                results = nothing.apply(operations, now, writer)
+            except FullError:
+                return ScopeFullError
+            if not nothing.log:
+                return results
+            if isinstance(scope, TaskScope) and self.dropped_until is not None and now < self.dropped_until:
+                return NotFoundError
+            self.models[scope] = model = Model(now, now, OPTIONS)
         try:
             return model.apply_or_sweep(operations, now, writer)
         except FullError:

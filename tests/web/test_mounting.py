@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -10,6 +11,7 @@ from fastapi import FastAPI
 from starlette.applications import Starlette
 from starlette.routing import Mount
 
+from statemount.errors import ConfigurationError
 from statemount.mount import StateMount
 from tests.contract.transports import Answer, ask
 from tests.contract.world import Place
@@ -20,17 +22,19 @@ _OWN = {"content-type": "application/json"}
 
 
 def _starlette(prefix: str) -> Callable[[StateMount], Any]:
-    return lambda state: Starlette(routes=[Mount(prefix, app=state)])
+    return lambda state: Starlette(routes=[state.route(prefix)])
 
 
 def _nested(state: StateMount) -> Any:
     return Starlette(routes=[Mount("/a", routes=[Mount("/a", app=Starlette(routes=[Mount("/a", app=state)]))])])
 
 
+def _route_sets(state: StateMount) -> Any:
+    return Starlette(routes=[state.execution.route("/a/execution"), state.route("/a")])
+
+
 def _fastapi(state: StateMount) -> Any:
-    app = FastAPI()
-    app.mount("/state", state)
-    return app
+    return FastAPI(routes=[state.route("/state")])
 
 
 def _shortening(state: StateMount) -> Any:
@@ -40,6 +44,21 @@ def _shortening(state: StateMount) -> Any:
         await state({**scope, "path": scope["path"][len("/execution") :], "root_path": "/execution"}, receive, send)
 
     return app
+
+
+def _mangling(prefix: str) -> Callable[[StateMount], Any]:
+    """Merge the path's slashes, append one and cut the prefix off without saying so, as Litestar's mount does."""
+
+    def wrap(state: StateMount) -> Any:
+        inner = state.below(prefix)
+
+        async def app(scope: dict[str, Any], receive: Any, send: Any) -> None:
+            path = re.sub("/+", "/", scope["path"]).removeprefix(scope["root_path"]).removeprefix(prefix)
+            await inner({**scope, "path": path.rstrip("/") + "/"}, receive, send)
+
+        return app
+
+    return wrap
 
 
 def _itself(state: StateMount) -> Any:
@@ -52,9 +71,13 @@ _PLACES: list[tuple[str, Callable[[StateMount], Any], str, dict[str, Any]]] = [
     ("starlette, prefix like a route", _starlette("/execution"), "/execution", {}),
     ("starlette, encoded prefix", _starlette("/my state"), "/my%20state", {}),
     ("starlette, three times the same prefix", _nested, "/a/a/a", {}),
+    ("starlette, a route set before it", _route_sets, "/a", {}),
     ("fastapi, with a root path of the server", _fastapi, "/proxy/state", {"root_path": "/proxy"}),
     ("fastapi, path without the root path", _fastapi, "/state", {"root_path": "/proxy"}),
     ("a dispatcher that shortens the path", _shortening, "/execution", {}),
+    ("a dispatcher that mangles the path", _mangling("/my state"), "/my%20state", {}),
+    ("the same behind a proxy", _mangling("/proxy"), "/proxy/proxy", {"root_path": "/proxy"}),
+    ("the same, path without the root path", _mangling("/state"), "/state", {"root_path": "/proxy"}),
     ("behind a proxy", _itself, "/proxy", {"root_path": "/proxy"}),
     ("behind a proxy that cuts its prefix off", _itself, "", {"root_path": "/proxy"}),
     ("behind a proxy, mounted under its name", _starlette("/proxy"), "/proxy/proxy", {"root_path": "/proxy"}),
@@ -67,7 +90,9 @@ _KEYS = [
     ("a%20b", "a b"),
     ("%C3%A4", "ä"),
     ("execution/x", "execution/x"),
+    ("a//b/", "a//b/"),
 ]
+_WITH_NEWLINE = ("a%0Ab/c%0A", "a\nb/c\n")
 
 
 async def _ask(app: Any, place: Place, method: str, target: str, **changes: Any) -> Answer:
@@ -78,7 +103,7 @@ async def _ask(app: Any, place: Place, method: str, target: str, **changes: Any)
 @pytest.mark.parametrize(
     ("wrap", "prefix", "changes"), [case[1:] for case in _PLACES], ids=[case[0] for case in _PLACES]
 )
-@pytest.mark.parametrize(("path", "key"), _KEYS)
+@pytest.mark.parametrize(("path", "key"), _KEYS, ids=[path for path, _ in _KEYS])
 async def test_keys_below_a_mount(
     place: Place, wrap: Callable[[StateMount], Any], prefix: str, changes: dict[str, Any], path: str, key: str
 ) -> None:
@@ -88,6 +113,22 @@ async def test_keys_below_a_mount(
     assert (await _ask(app, place, "PUT", target, **changes)).status == 204
     assert list(await place.values(place.scope)) == [key]
     assert (await _ask(app, place, "GET", target, **changes)).body == b'{"value": 1}'
+
+
+@pytest.mark.parametrize(
+    ("wrap", "prefix", "changes"),
+    [case[1:] for case in _PLACES if case[1] is not _nested],
+    ids=[case[0] for case in _PLACES if case[1] is not _nested],
+)
+async def test_keys_with_newlines(
+    place: Place, wrap: Callable[[StateMount], Any], prefix: str, changes: dict[str, Any]
+) -> None:
+    """A key with newlines is kept, too, but for Starlette's own Mount, whose pattern stops there."""
+    path, key = _WITH_NEWLINE
+    target = f"{prefix}/execution/store/ti/<ti>/{path}"
+    assert (await _ask(wrap(place.state), place, "PUT", target, **changes)).status == 204
+    assert list(await place.values(place.scope)) == [key]
+    assert (await _ask(_nested(place.state), place, "PUT", f"/a/a/a{target.removeprefix(prefix)}")).status == 404
 
 
 @pytest.mark.parametrize(
@@ -155,3 +196,19 @@ async def test_query_of_raw_bytes(state: StateMount, place: Place) -> None:
     assert (answer.status, await place.values(place.asset)) == (204, {"ä": 1})
     answer = await _ask(state, place, "PUT", target, query_string=query[:-1])
     assert answer.status == 422
+
+
+async def test_below_without_a_usable_path(state: StateMount, place: Place) -> None:
+    """Where nothing says how the path was sent, it is used as it is."""
+    target = "/execution/store/ti/<ti>/a%2Fb"
+    assert (await _ask(state.below("/state"), place, "PUT", target, raw_path=None)).status == 204
+    assert (await _ask(state.below("/state"), place, "GET", target)).status == 200
+    assert (await _ask(state.public.below("/state"), place, "GET", "/stately")).status == 404
+
+
+@pytest.mark.parametrize("prefix", ["", "/", "state", "/state/"])
+async def test_a_prefix_that_could_not_match_is_refused(state: StateMount, prefix: str) -> None:
+    """A prefix begins with a slash and does not end with one."""
+    for mount in (state.route, state.below, state.public.route, state.execution.below):
+        with pytest.raises(ConfigurationError, match="prefix"):
+            mount(prefix)

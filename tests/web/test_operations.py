@@ -10,6 +10,7 @@ import pytest
 from statemount.mount import StateMount
 from statemount.web.operations import ApiOperation, router_of
 from statemount.web.parameters import Parameters
+from statemount.web.variants import WATCH
 from tests.contract.rows import USER
 from tests.contract.transports import Answer, ask
 from tests.contract.world import Place, StillClock, make_state
@@ -169,6 +170,9 @@ async def _call(
         changes = USER.changes if scope is None else {**USER.changes, "scope": scope}
         token = place.token(type(USER)(changes))
     headers = {"authorization": f"Bearer {token}", "content-type": "application/json"}
+    method = operation.method
+    if method == WATCH:  # which ends at once, for nobody says that the reader is still there
+        method, headers["accept"] = "GET", "text/event-stream"
     if body is None:
         body = b'{"value": 1}' if operation.body is not None else None
-    return await ask(place.state, operation.method, place.fill(target), headers, body)
+    return await ask(place.state, method, place.fill(target), headers, body)

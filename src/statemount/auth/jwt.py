@@ -42,8 +42,8 @@ class JWTAuth(Authenticator):
     """Verifies the bearer tokens of workers and of the public API, and renews workers'.
 
     Args:
-        secret: A shared secret; it verifies, and signs unless there is a ``signing_key``. A ``kid`` in a token is
-            ignored for it.
+        secret: A shared secret; it verifies, and signs unless there is a ``signing_key``. It must be as long as the
+            hash of each of its algorithms: 64 bytes with HS512. A ``kid`` in a token is ignored for it.
         keys: Keys that verify; of several for one algorithm each needs a ``kid``.
         jwks: A key set in a file or behind a URL, or its path or URL.
         algorithms: The accepted ones; the first one is what the secret signs with. None = HS512 for the secret, and
@@ -56,6 +56,7 @@ class JWTAuth(Authenticator):
         renewal_lifetime: Of a renewed token, in seconds.
         watchers: Whether tokens of triggers without a task instance (subject: the nil UUID) are accepted.
         cache_size: How many verified tokens are remembered.
+        allow_short_secret: Let a secret of 16 bytes be enough, whatever its algorithms.
 
     Raises:
         ConfigurationError: Nothing verifies, or a key, a secret or an algorithm is not acceptable.
@@ -76,12 +77,13 @@ class JWTAuth(Authenticator):
         renewal_lifetime: int = 600,
         watchers: bool = False,
         cache_size: int = 32_768,
+        allow_short_secret: bool = False,
         clock: Clock = system_clock,
     ) -> None:
         if leeway < 0 or renewal_lifetime <= 0:
             raise ConfigurationError("the leeway must not be negative, and the renewal lifetime must be positive")
         accepted = None if algorithms is None else check_algorithms(algorithms)
-        own, signing = _own_keys(secret, keys, accepted, signing_key)
+        own, signing = _own_keys(secret, keys, accepted, signing_key, allow_short=allow_short_secret)
         if jwks is not None and not isinstance(jwks, JWKS):
             jwks = JWKS(jwks, algorithms=accepted, clock=clock)
         if not own and jwks is None:
@@ -223,6 +225,8 @@ def _own_keys(
     sources: Iterable[KeySource],
     accepted: Sequence[str] | None,
     signing_source: KeySource | None,
+    *,
+    allow_short: bool,
 ) -> tuple[list[Key], Key | None]:
     """Return the keys that verify, and the one that signs."""
     if isinstance(sources, (str, bytes)):
@@ -230,7 +234,7 @@ def _own_keys(
     own: list[Key] = []
     signing: Key | None = None
     if secret is not None:
-        own += shared_keys(secret, _shared_secret_algorithms(accepted))
+        own += shared_keys(secret, _shared_secret_algorithms(accepted), allow_short=allow_short)
         signing = own[0]
     for source in sources:
         own += keys_of(source, accepted)

@@ -28,13 +28,15 @@ _logger = logging.getLogger("statemount.auth")
 SHARED_SECRET_ALGORITHMS = ("HS512", "HS384", "HS256")
 """HMAC with one secret that both sides know."""
 
-MIN_SECRET_BYTES = 16
-"""Shortest shared secret that is accepted."""
+MIN_SECRET_BYTES = {"HS256": 32, "HS384": 48, "HS512": 64}
+"""Shortest shared secret for each algorithm (RFC 7518, section 3.2)."""
+
+LEAST_SECRET_BYTES = 16
+"""Shortest shared secret that is accepted from who asks for short ones."""
 
 MIN_RSA_BITS = 2048
 """Shortest RSA key that is accepted (RFC 7518, section 3.3)."""
 
-_RECOMMENDED_SECRET_BYTES = {"HS256": 32, "HS384": 48, "HS512": 64}  # RFC 7518, section 3.2
 _RSA_ALGORITHMS = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512")
 _CURVE_ALGORITHMS = {"secp256r1": "ES256", "secp384r1": "ES384", "secp521r1": "ES512", "secp256k1": "ES256K"}
 ALGORITHMS = frozenset((*SHARED_SECRET_ALGORITHMS, *_RSA_ALGORITHMS, *_CURVE_ALGORITHMS.values(), "EdDSA"))
@@ -109,17 +111,20 @@ class Key:
         return f"Key(algorithm={self.algorithm!r}, kid={self.kid!r}, signs={self.signs})"
 
     @classmethod
-    def shared(cls, secret: str | bytes, *, algorithm: str = "HS512", kid: str | None = None) -> Key:
+    def shared(
+        cls, secret: str | bytes, *, algorithm: str = "HS512", kid: str | None = None, allow_short: bool = False
+    ) -> Key:
         """Return the key for a shared secret; it verifies and signs.
 
         Args:
-            secret: At least 16 bytes; text is UTF-8. A length below RFC 7518's is logged once, as a warning.
+            secret: At least as long as the algorithm's hash: 32, 48 or 64 bytes; text is UTF-8.
             algorithm: HS256, HS384 or HS512.
+            allow_short: Let 16 bytes be enough; that is logged as a warning.
 
         Raises:
             ConfigurationError: The secret is too short, or is an asymmetric key.
         """
-        return shared_keys(secret, [algorithm], kid=kid)[0]
+        return shared_keys(secret, [algorithm], kid=kid, allow_short=allow_short)[0]
 
     @classmethod
     def pem(
@@ -224,8 +229,13 @@ def check_algorithms(algorithms: Sequence[str]) -> tuple[str, ...]:
     return tuple(algorithms)
 
 
-def shared_keys(secret: str | bytes, algorithms: Sequence[str], *, kid: str | None = None) -> list[Key]:
+def shared_keys(
+    secret: str | bytes, algorithms: Sequence[str], *, kid: str | None = None, allow_short: bool = False
+) -> list[Key]:
     """Return one key for each algorithm, all of one shared secret.
+
+    Args:
+        allow_short: Let :data:`LEAST_SECRET_BYTES` be enough.
 
     Raises:
         ConfigurationError: The secret is too short, or is an asymmetric key; an algorithm is not HS256, 384 or 512.
@@ -234,19 +244,23 @@ def shared_keys(secret: str | bytes, algorithms: Sequence[str], *, kid: str | No
     for algorithm in algorithms:
         if algorithm not in SHARED_SECRET_ALGORITHMS:
             raise ConfigurationError(f"a shared secret goes with HS256, HS384 or HS512, not with {algorithm!r}")
-    if len(raw) < MIN_SECRET_BYTES:
-        raise ConfigurationError(f"the shared secret must have at least {MIN_SECRET_BYTES} bytes, but has {len(raw)}")
+    _check_length(len(raw), algorithms, allow_short=allow_short)
     if _LIKE_A_KEY.search(raw) is not None and _is_key(raw):
         raise ConfigurationError("the shared secret is an asymmetric key or a JSON Web Key")
-    recommended = max(_RECOMMENDED_SECRET_BYTES[algorithm] for algorithm in algorithms)
-    if len(raw) < recommended:
-        _logger.warning(
-            "the shared secret has %d bytes; RFC 7518 asks for at least %d with %s",
-            len(raw),
-            recommended,
-            ", ".join(algorithms),
-        )
     return [Key(algorithm, kid, raw, raw) for algorithm in algorithms]
+
+
+def _check_length(length: int, algorithms: Sequence[str], *, allow_short: bool) -> None:
+    demanding = max(algorithms, key=MIN_SECRET_BYTES.__getitem__)
+    wanted = MIN_SECRET_BYTES[demanding]
+    if length >= wanted:
+        return
+    if not allow_short or length < LEAST_SECRET_BYTES:
+        least = f"{LEAST_SECRET_BYTES} bytes, even if short ones are allowed"
+        if not allow_short:
+            least = f"{wanted} bytes with {demanding} (RFC 7518), unless short ones are allowed"
+        raise ConfigurationError(f"the shared secret must have at least {least}; it has {length}")
+    _logger.warning("the shared secret has %d bytes; RFC 7518 asks for %d with %s", length, wanted, demanding)
 
 
 def keys_of(source: KeySource, algorithms: Sequence[str] | None = None) -> list[Key]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from fnmatch import fnmatchcase
 from typing import Literal
 from uuid import UUID
@@ -10,11 +11,19 @@ from statemount.errors import ConfigurationError, ForbiddenError
 from statemount.interfaces import Action, Authorizer, Identity
 from statemount.model import MAX_ID_LENGTH, Access, Asset
 
+_NO_ACCESS: frozenset[Access] = frozenset()
+_ANY_ACCESS: frozenset[Access] = frozenset({"inlet", "outlet"})
+_KINDS: tuple[tuple[Access, str], ...] = (("inlet", "inlets"), ("outlet", "outlets"))
+
 
 class DefaultAuthorizer(Authorizer):
     """A worker reaches its own task instance and its assets; a public identity what its permissions name.
 
     A watcher reaches no task instance, and the assets that its claim ``assets`` lists by name or URI.
+
+    Claims limit a worker further, whatever the directory says: ``try_number`` to an attempt of its task instance,
+    ``assets`` to the assets that it lists by name or URI, ``inlets`` and ``outlets`` to those that they list, as
+    :class:`~statemount.directory.claims.ClaimsDirectory` reads them. What is malformed lists nothing.
 
     Two claims limit a public identity, each a list of globs as :func:`fnmatch.fnmatchcase` reads them (``*``, ``?``,
     ``[a-z]``; capitals count): ``dags`` to the task instances of dags whose id matches one of them, ``assets`` to the
@@ -41,6 +50,19 @@ class DefaultAuthorizer(Authorizer):
                 reason=f"{identity.subject!r} may not {action} the state of task instance {task_instance_id}",
             )
 
+    def is_bound_to_attempt(self, identity: Identity) -> bool:
+        """Tell whether the claims name an attempt."""
+        return "try_number" in identity.claims
+
+    def check_attempt(self, identity: Identity, try_number: int | None) -> None:
+        """Let a worker act that its claims bind to no attempt, or to this one."""
+        bound = identity.claims.get("try_number")
+        if try_number is not None and (type(bound) is not int or bound != try_number):
+            raise ForbiddenError(
+                "Token is for another try of the task instance",
+                reason=f"{identity.subject!r} is at try {try_number}, and its token is for another",
+            )
+
     def check_asset(self, identity: Identity, asset: Asset, access: frozenset[Access], action: Action) -> None:
         """Let a task act on its outlets and, as configured, its inlets; a watcher on the assets that it is given."""
         if identity.is_watcher:
@@ -48,6 +70,7 @@ class DefaultAuthorizer(Authorizer):
         elif identity.task_instance_id is None:
             allowed = False
         else:
+            access = access & _claimed_access(identity, asset)
             allowed = "outlet" in access or ("inlet" in access and (action == "read" or self._writes_inlets))
         if not allowed:
             registered = ", ".join(sorted(access)) or "not registered"
@@ -86,3 +109,19 @@ def _matches(globs: object, text: str) -> bool:
 def _names(identity: Identity, asset: Asset) -> bool:
     assets = identity.claims.get("assets")
     return isinstance(assets, (list, tuple)) and (asset.name in assets or asset.uri in assets)
+
+
+def _claimed_access(identity: Identity, asset: Asset) -> frozenset[Access]:
+    """Return how a task may have an asset at most, by its claims."""
+    claims = identity.claims
+    if "assets" in claims and not _names(identity, asset):
+        return _NO_ACCESS
+    if "inlets" not in claims and "outlets" not in claims:
+        return _ANY_ACCESS
+    return frozenset(kind for kind, claim in _KINDS if _lists(claims.get(claim), asset.name))
+
+
+def _lists(items: object, name: str) -> bool:
+    return isinstance(items, (list, tuple)) and any(
+        (item.get("name") if isinstance(item, Mapping) else item) == name for item in items
+    )

@@ -76,10 +76,13 @@ class TokenIssuer:
     def renewed(self, claims: Mapping[str, Any], *, lifetime: int) -> str:
         """Return a token with the same claims, but for a new ``jti`` and new times.
 
+        The ``jti`` of the first token of its line stays in ``origin_jti``, by which all of them can be revoked.
+
         Raises:
             ConfigurationError: A claim cannot be written as JSON.
         """
-        return self._sign(claims, lifetime)
+        first = claims.get("origin_jti", claims.get("jti"))
+        return self._sign(claims if first is None else {**claims, "origin_jti": first}, lifetime)
 
     def _issue(self, claims: dict[str, Any], lifetime: int) -> str:
         if lifetime <= 0:

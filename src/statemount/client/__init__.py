@@ -7,13 +7,8 @@ from __future__ import annotations
 
 from statemount.client.async_client import AsyncStateClient
 from statemount.client.async_directory import AsyncDirectoryClient
-from statemount.client.async_state import (
-    AsyncPublicAssetState,
-    AsyncPublicClient,
-    AsyncPublicTaskState,
-    AsyncWorkerAssetState,
-    AsyncWorkerTaskState,
-)
+from statemount.client.async_public import AsyncPublicAssetState, AsyncPublicClient, AsyncPublicTaskState
+from statemount.client.async_worker import AsyncWorkerAssetState, AsyncWorkerTaskState
 from statemount.client.contracts import ContractVersion
 from statemount.client.correlation import correlation_id
 from statemount.client.credentials import Token, token_file
@@ -21,14 +16,9 @@ from statemount.client.errors import UnexpectedAnswerError
 from statemount.client.retries import Retries
 from statemount.client.sync_client import StateClient
 from statemount.client.sync_directory import DirectoryClient
-from statemount.client.sync_state import (
-    PublicAssetState,
-    PublicClient,
-    PublicTaskState,
-    WorkerAssetState,
-    WorkerTaskState,
-)
-from statemount.client.values import AssetPage, AssetReference, Registration, StateEntry, StatePage
+from statemount.client.sync_public import PublicAssetState, PublicClient, PublicTaskState
+from statemount.client.sync_worker import WorkerAssetState, WorkerTaskState
+from statemount.client.values import AssetPage, AssetReference, Registration, StateEntry, StatePage, StateValue
 
 __all__ = [
     "AssetPage",
@@ -50,6 +40,7 @@ __all__ = [
     "StateClient",
     "StateEntry",
     "StatePage",
+    "StateValue",
     "Token",
     "UnexpectedAnswerError",
     "WorkerAssetState",

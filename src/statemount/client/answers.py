@@ -1,57 +1,101 @@
-"""Reading the bodies of successes. What cannot be read ends in a KeyError, a TypeError or a ValueError."""
+"""Reading successes. What cannot be read ends in a KeyError, a TypeError or a ValueError."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from statemount.client.values import AssetPage, StateEntry, StatePage
+from statemount.client.calls import Answer
+from statemount.client.errors import UnexpectedAnswerError
+from statemount.client.values import AssetPage, StateEntry, StatePage, StateValue
 from statemount.model import Asset, JsonValue, TaskInstance, TaskScope, Writer
 
+_REVISION = re.compile(r'(?:W/)?"(\d{1,19})"')  # weak once a proxy compresses
 
-def nothing(body: bytes) -> None:
+
+def revision_in(headers: Mapping[str, str]) -> int | None:
+    """Return the revision that an ``ETag`` names; None = there is none."""
+    found = _REVISION.fullmatch(headers.get("etag", ""))
+    return None if found is None else int(found[1])
+
+
+def unconditional() -> UnexpectedAnswerError:
+    """Return the error for a server that knows of no revisions."""
+    return UnexpectedAnswerError("the server gives no revision, and so heeds no condition: Airflow's knows neither")
+
+
+def nothing(answer: Answer) -> None:
     """Accept an empty body, or null."""
-    if body not in (b"", b"null"):
+    if answer.body not in (b"", b"null"):
         raise ValueError("an empty body was expected")
 
 
-def value(body: bytes) -> JsonValue:
+def written(answer: Answer) -> int | None:
+    """Return the revision of what was written; None = the server does not tell."""
+    nothing(answer)
+    return revision_in(answer.headers)
+
+
+def written_on_condition(answer: Answer) -> int:
+    """Return the revision of what was written, if its condition held.
+
+    Raises:
+        UnexpectedAnswerError: The server knows of no revisions, and so has not looked at the condition.
+    """
+    nothing(answer)
+    return _revision(answer)
+
+
+def value(answer: Answer) -> JsonValue:
     """Return a value as workers get it."""
-    return json.loads(body)["value"]
+    return json.loads(answer.body)["value"]
 
 
-def entry(body: bytes) -> StateEntry:
+def value_with_revision(answer: Answer) -> StateValue:
+    """Return a value as workers get it, with its revision.
+
+    Raises:
+        UnexpectedAnswerError: The server knows of no revisions.
+    """
+    return StateValue(json.loads(answer.body)["value"], _revision(answer))
+
+
+def entry(answer: Answer) -> StateEntry:
     """Return an entry."""
-    return _entry(json.loads(body))
+    return replace(_entry(json.loads(answer.body)), revision=revision_in(answer.headers))
 
 
-def page(name: str) -> Callable[[bytes], StatePage]:
+def page(name: str) -> Callable[[Answer], StatePage]:
     """Return what reads a list of entries that has this name."""
 
-    def read(body: bytes) -> StatePage:
-        document = json.loads(body)
-        return StatePage(tuple(map(_entry, document[name])), int(document["total_entries"]))
+    def read(answer: Answer) -> StatePage:
+        document = json.loads(answer.body)
+        return StatePage(
+            tuple(map(_entry, document[name])), int(document["total_entries"]), revision_in(answer.headers)
+        )
 
     return read
 
 
-def asset(body: bytes) -> Asset:
+def asset(answer: Answer) -> Asset:
     """Return an asset."""
-    return _asset(json.loads(body))
+    return _asset(json.loads(answer.body))
 
 
-def assets(body: bytes) -> AssetPage:
+def assets(answer: Answer) -> AssetPage:
     """Return a list of assets."""
-    document = json.loads(body)
+    document = json.loads(answer.body)
     return AssetPage(tuple(map(_asset, document["assets"])), int(document["total_entries"]))
 
 
-def task_instance(body: bytes) -> TaskInstance:
+def task_instance(answer: Answer) -> TaskInstance:
     """Return a task instance as it is registered."""
-    document = json.loads(body)
+    document = json.loads(answer.body)
     return TaskInstance(
         UUID(document["id"]),
         TaskScope(document["dag_id"], document["run_id"], document["task_id"], document["map_index"]),
@@ -70,7 +114,15 @@ def _entry(document: dict[str, Any]) -> StateEntry:
         _moment(document["updated_at"]),
         None if expires_at is None else _moment(expires_at),
         None if writer is None else _writer(writer),
+        document.get("revision"),
     )
+
+
+def _revision(answer: Answer) -> int:
+    revision = revision_in(answer.headers)
+    if revision is None:
+        raise unconditional()
+    return revision
 
 
 def _moment(text: str) -> datetime:

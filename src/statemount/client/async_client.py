@@ -4,25 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from types import TracebackType
-from typing import Any, TypeVar
 from uuid import UUID
 
 import httpx
-from tenacity import AsyncRetrying
 from typing_extensions import Self
 
+from statemount.client.async_connection import AsyncConnection
 from statemount.client.async_directory import AsyncDirectoryClient
-from statemount.client.async_state import AsyncPublicClient, AsyncWorkerAssetState, AsyncWorkerTaskState
-from statemount.client.calls import Call
+from statemount.client.async_public import AsyncPublicClient
+from statemount.client.async_worker import AsyncWorkerAssetState, AsyncWorkerTaskState
 from statemount.client.contracts import Contract, ContractVersion, contract_of
-from statemount.client.correlation import current_correlation_id
 from statemount.client.credentials import Credentials, Token
 from statemount.client.environment import server_of_environment
-from statemount.client.exchange import LIMITS, TIMEOUT, Exchange, check_connection, failure_of
-from statemount.client.retries import Plan, Retries, RetryableError
+from statemount.client.exchange import LIMITS, TIMEOUT, Exchange, check_connection
+from statemount.client.retries import Retries
 from statemount.client.worker_calls import WorkerAssetCalls, WorkerTaskCalls
-
-T = TypeVar("T")
 
 
 class AsyncStateClient:
@@ -46,12 +42,12 @@ class AsyncStateClient:
     ) -> None:
         check_connection(transport, http)
         self._contract: Contract = contract_of(contract)
-        self._exchange = Exchange(url, token, retries or Retries())
+        exchange = Exchange(url, token, retries or Retries())
         self._is_owner = http is None
         self._http: httpx.AsyncClient = http or httpx.AsyncClient(timeout=timeout, transport=transport, limits=LIMITS)
-        self._sleeping: dict[str, Any] = {} if sleep is None else {"sleep": sleep}
-        self.public: AsyncPublicClient = AsyncPublicClient(self._contract, self._send)
-        self.directory: AsyncDirectoryClient = AsyncDirectoryClient(self._send)
+        self._connection = AsyncConnection(exchange, self._http, sleep)
+        self.public: AsyncPublicClient = AsyncPublicClient(self._contract, self._connection)
+        self.directory: AsyncDirectoryClient = AsyncDirectoryClient(self._connection.send)
 
     @classmethod
     def from_environment(
@@ -70,10 +66,10 @@ class AsyncStateClient:
         )
 
     def task_instance(self, ti_id: UUID | str) -> AsyncWorkerTaskState:
-        return AsyncWorkerTaskState(WorkerTaskCalls(self._contract, ti_id), self._send)
+        return AsyncWorkerTaskState(WorkerTaskCalls(self._contract, ti_id), self._connection)
 
     def asset(self, *, name: str | None = None, uri: str | None = None) -> AsyncWorkerAssetState:
-        return AsyncWorkerAssetState(WorkerAssetCalls(self._contract, name, uri), self._send)
+        return AsyncWorkerAssetState(WorkerAssetCalls(self._contract, name, uri), self._connection)
 
     async def close(self) -> None:
         if self._is_owner:
@@ -88,35 +84,4 @@ class AsyncStateClient:
         await self.close()
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}({self._exchange.url!r})"
-
-    async def _send(self, call: Call[T]) -> T:
-        correlation = current_correlation_id()
-        began = self._exchange.retries.clock()
-        try:
-            return await self._attempt(call, correlation)
-        except RetryableError as failure:
-            plan = Plan(self._exchange.retries, began, failure, correlation)
-
-        async def attempt() -> T:
-            plan.begin()
-            return await self._attempt(call, correlation)
-
-        try:
-            return await AsyncRetrying(**self._sleeping, **plan.options())(attempt)
-        except RetryableError as failure:
-            raise plan.last(failure) from failure.__cause__
-
-    async def _attempt(self, call: Call[T], correlation: str) -> T:
-        exchange = self._exchange
-        authorization = exchange.credentials.header()
-        headers = exchange.headers(call, authorization, correlation)
-        auth = httpx.USE_CLIENT_DEFAULT if authorization is None else None
-        try:
-            request = self._http.build_request(
-                call.method, exchange.url + call.target, headers=headers, content=call.body
-            )
-            response = await self._http.send(request, auth=auth, follow_redirects=False)
-        except (httpx.RequestError, httpx.InvalidURL) as error:
-            raise failure_of(call, error) from error
-        return exchange.read(call, response, authorization)
+        return f"{type(self).__name__}({self._connection.exchange.url!r})"

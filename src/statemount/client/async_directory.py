@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import datetime
 from uuid import UUID
 
 from statemount.client import directory_calls as calls
@@ -31,6 +32,12 @@ class AsyncDirectoryClient:
 
     async def succeeded(self, ti_id: UUID | str) -> None:
         await self._send(calls.succeeded(ti_id))
+
+    async def revoke_task_instance(self, ti_id: UUID | str, *, until: datetime | None = None) -> None:
+        await self._send(calls.revoke_task_instance(ti_id, until))
+
+    async def revoke_token(self, jti: str, *, until: datetime | None = None) -> None:
+        await self._send(calls.revoke_token(jti, until))
 
     async def drop_run(self, *, dag_id: str, run_id: str) -> None:
         await self._send(calls.drop_run(dag_id, run_id))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -16,6 +17,7 @@ from statemount.model import Asset, AssetScope, TaskInstance
 
 _TASK_INSTANCES = f"{PUBLIC}/directory/task-instances"
 _ASSETS = f"{PUBLIC}/directory/assets"
+_REVOCATIONS = f"{PUBLIC}/directory/revocations"
 
 
 def register_task_instance(registration: Registration | TaskInstance) -> Call[None]:
@@ -42,6 +44,20 @@ def remove_task_instance(ti_id: UUID | str) -> Call[None]:
 def succeeded(ti_id: UUID | str) -> Call[None]:
     """Report a success."""
     return Call("POST", f"{_task_instance(ti_id)}/succeeded", answers.nothing)
+
+
+def revoke_task_instance(ti_id: UUID | str, until: datetime | None) -> Call[None]:
+    """Revoke the tokens of one."""
+    return Call("POST", _REVOCATIONS, answers.nothing, encode({"task_instance_id": str(ti_id), **_until(until)}))
+
+
+def revoke_token(jti: str, until: datetime | None) -> Call[None]:
+    """Revoke one token."""
+    return Call("POST", _REVOCATIONS, answers.nothing, encode({"jti": jti, **_until(until)}))
+
+
+def _until(until: datetime | None) -> dict[str, str]:
+    return {} if until is None else {"expires_at": until.isoformat()}
 
 
 def drop_run(dag_id: str, run_id: str) -> Call[None]:

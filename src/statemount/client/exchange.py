@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 
 import httpx
 
-from statemount.client.calls import Call
+from statemount.client.calls import Answer, Call
 from statemount.client.correlation import HEADER
 from statemount.client.credentials import Credentials, Token
 from statemount.client.errors import UnexpectedAnswerError
@@ -56,6 +56,8 @@ class Exchange:
             headers["authorization"] = authorization
         if call.body is not None:
             headers["content-type"] = "application/json"
+        if call.headers is not None:
+            headers.update(call.headers)
         return headers
 
     def read(self, call: Call[T], response: httpx.Response, authorization: str | None) -> T:
@@ -75,7 +77,7 @@ class Exchange:
         if not 200 <= status < 300:
             raise refusal_of(call, status, response.headers, response.content, self.retries.now())
         try:
-            return call.read(response.content)
+            return call.read(Answer(response.content, response.headers))
         except (AttributeError, KeyError, TypeError, ValueError, RecursionError) as error:
             message = f"{call.method} was answered with {status} and a body that is not understood"
             raise UnexpectedAnswerError(message, status=status) from error

@@ -2,9 +2,33 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
 from urllib.parse import quote
 
 from statemount.errors import InvalidInputError, Problem
+
+
+class Target(NamedTuple):
+    """What a call is about: a path below the base URL, with its query.
+
+    Args:
+        query: With its question mark; empty = there is none.
+    """
+
+    path: str
+    query: str = ""
+
+    def __str__(self) -> str:
+        return self.path + self.query
+
+    def also(self, **parameters: str | int | bool) -> str:
+        """Return it as text, with more parameters.
+
+        Raises:
+            InvalidInputError: A text cannot be encoded.
+        """
+        more = query(**parameters)
+        return f"{self.path}{self.query}&{more[1:]}" if self.query else self.path + more
 
 
 def segment(name: str, text: str) -> str:

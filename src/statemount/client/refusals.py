@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from email.utils import parsedate_to_datetime
 from typing import Any
 
+from statemount.client.answers import revision_in
 from statemount.client.calls import Call
 from statemount.client.errors import UnexpectedAnswerError
 from statemount.client.retries import RetryableError
@@ -40,8 +41,9 @@ _KEY = re.compile(r"(Task|Asset) state (store )?key ")
 _LIMIT = re.compile(r"larger than (\d+) bytes")
 _INVALID_TOKEN = ("Invalid auth token", "Invalid JWT token")
 _CONDITION = ("precondition_failed", "the condition does not hold")
-_REVISION = re.compile(r'"(\d{1,19})"')
 _NO_REGISTRY = ("nothing can be registered with ", "no task instance can be registered with ")
+_OVERLOADED = "Too many requests are waiting already"
+_NOT_DONE = ("Service unavailable", _OVERLOADED)
 _SHOWN = 200  # characters of a body that nobody expected
 
 
@@ -68,7 +70,7 @@ def refusal_of(
     if status == 409:
         return _conflict(reason, message)
     if status == 412 and (reason or message).startswith(_CONDITION):
-        return _precondition_failed(headers)
+        return PreconditionFailedError(revision_in(headers))
     if status == 413:
         return _too_large(message)
     if status == 404 and detail not in (None, "Not Found"):
@@ -98,12 +100,14 @@ def _unavailable(
     seconds = 1 if retry_after is None else math.ceil(retry_after)
     if reason == "write_outcome_unknown":
         return WriteOutcomeUnknownError(message, retry_after=seconds)
-    kind: type[UnavailableError] = UnavailableError
-    if status == 429 or message == "Too many requests are waiting already":
-        kind = OverloadedError
-    elif status in (502, 504) and call.is_write:  # a gateway that cannot tell what became of the request
-        kind = WriteOutcomeUnknownError
-    return RetryableError(kind(message, retry_after=seconds), retry_after)
+    if status == 429 or message == _OVERLOADED:
+        return RetryableError(OverloadedError(message, retry_after=seconds), retry_after)
+    # A gateway cannot tell what became of the request, some not even with a 503.
+    is_unknown = call.is_write and (status != 503 or not (call.is_repeatable or message in _NOT_DONE))
+    if not is_unknown:
+        return RetryableError(UnavailableError(message, retry_after=seconds), retry_after)
+    unknown = WriteOutcomeUnknownError(message, retry_after=seconds)
+    return RetryableError(unknown, retry_after) if call.is_repeatable else unknown
 
 
 def _retry_after(headers: Mapping[str, str], now: float) -> float | None:
@@ -137,11 +141,6 @@ def _conflict(reason: str | None, message: str) -> ConflictError | NoRegistryErr
     if reason == "scope_full":
         return ScopeFullError(message)
     return NoRegistryError(message) if message.startswith(_NO_REGISTRY) else ConflictError(message)
-
-
-def _precondition_failed(headers: Mapping[str, str]) -> PreconditionFailedError:
-    revision = _REVISION.fullmatch(headers.get("etag", "").removeprefix("W/"))  # weak once a proxy compresses
-    return PreconditionFailedError(None if revision is None else int(revision[1]))
 
 
 def _too_large(message: str) -> TooLargeError:

@@ -21,7 +21,8 @@ class Retries:
     """How often and how long a call is repeated that could not be answered.
 
     Repeated are connection errors and the statuses 429, 502, 503 and 504; no other refusal, and no write whose request
-    was sent and of which nobody can tell whether it was done. The pause before repetition n is a random part of
+    was sent and of which nobody can tell whether it was done. A write with a condition, and one that adds to what is
+    there, is not repeated after a 502 or 504 either. The pause before repetition n is a random part of
     ``first * 2 ** (n - 1)`` seconds, at most ``longest``, and comes on top of what the server asks for by
     ``Retry-After``.
 

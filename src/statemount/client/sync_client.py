@@ -5,25 +5,21 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from types import TracebackType
-from typing import TypeVar
 from uuid import UUID
 
 import httpx
-from tenacity import Retrying
 from typing_extensions import Self
 
-from statemount.client.calls import Call
 from statemount.client.contracts import Contract, ContractVersion, contract_of
-from statemount.client.correlation import current_correlation_id
 from statemount.client.credentials import Credentials, Token
 from statemount.client.environment import server_of_environment
-from statemount.client.exchange import LIMITS, TIMEOUT, Exchange, check_connection, failure_of
-from statemount.client.retries import Plan, Retries, RetryableError
+from statemount.client.exchange import LIMITS, TIMEOUT, Exchange, check_connection
+from statemount.client.retries import Retries
+from statemount.client.sync_connection import Connection
 from statemount.client.sync_directory import DirectoryClient
-from statemount.client.sync_state import PublicClient, WorkerAssetState, WorkerTaskState
+from statemount.client.sync_public import PublicClient
+from statemount.client.sync_worker import WorkerAssetState, WorkerTaskState
 from statemount.client.worker_calls import WorkerAssetCalls, WorkerTaskCalls
-
-T = TypeVar("T")
 
 
 class StateClient:
@@ -72,12 +68,12 @@ class StateClient:
     ) -> None:
         check_connection(transport, http)
         self._contract: Contract = contract_of(contract)
-        self._exchange = Exchange(url, token, retries or Retries())
+        exchange = Exchange(url, token, retries or Retries())
         self._is_owner = http is None
         self._http: httpx.Client = http or httpx.Client(timeout=timeout, transport=transport, limits=LIMITS)
-        self._sleep = sleep
-        self.public: PublicClient = PublicClient(self._contract, self._send)
-        self.directory: DirectoryClient = DirectoryClient(self._send)
+        self._connection = Connection(exchange, self._http, sleep)
+        self.public: PublicClient = PublicClient(self._contract, self._connection)
+        self.directory: DirectoryClient = DirectoryClient(self._connection.send)
 
     @classmethod
     def from_environment(
@@ -103,7 +99,7 @@ class StateClient:
 
     def task_instance(self, ti_id: UUID | str) -> WorkerTaskState:
         """Return the state of a task instance, which its own worker's token reaches."""
-        return WorkerTaskState(WorkerTaskCalls(self._contract, ti_id), self._send)
+        return WorkerTaskState(WorkerTaskCalls(self._contract, ti_id), self._connection)
 
     def asset(self, *, name: str | None = None, uri: str | None = None) -> WorkerAssetState:
         """Return the state of an asset, which the token of a worker reaches whose task is registered with it.
@@ -111,7 +107,7 @@ class StateClient:
         Raises:
             ValueError: Not exactly one of name and URI is given, or a URI where the contract knows names alone.
         """
-        return WorkerAssetState(WorkerAssetCalls(self._contract, name, uri), self._send)
+        return WorkerAssetState(WorkerAssetCalls(self._contract, name, uri), self._connection)
 
     def close(self) -> None:
         """Close the connections, unless they are those of the caller's own ``http``."""
@@ -127,35 +123,4 @@ class StateClient:
         self.close()
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}({self._exchange.url!r})"
-
-    def _send(self, call: Call[T]) -> T:
-        correlation = current_correlation_id()
-        began = self._exchange.retries.clock()
-        try:
-            return self._attempt(call, correlation)
-        except RetryableError as failure:
-            plan = Plan(self._exchange.retries, began, failure, correlation)
-
-        def attempt() -> T:
-            plan.begin()
-            return self._attempt(call, correlation)
-
-        try:
-            return Retrying(sleep=self._sleep, **plan.options())(attempt)
-        except RetryableError as failure:
-            raise plan.last(failure) from failure.__cause__
-
-    def _attempt(self, call: Call[T], correlation: str) -> T:
-        exchange = self._exchange
-        authorization = exchange.credentials.header()
-        headers = exchange.headers(call, authorization, correlation)
-        auth = httpx.USE_CLIENT_DEFAULT if authorization is None else None
-        try:
-            request = self._http.build_request(
-                call.method, exchange.url + call.target, headers=headers, content=call.body
-            )
-            response = self._http.send(request, auth=auth, follow_redirects=False)
-        except (httpx.RequestError, httpx.InvalidURL) as error:
-            raise failure_of(call, error) from error
-        return exchange.read(call, response, authorization)
+        return f"{type(self).__name__}({self._connection.exchange.url!r})"

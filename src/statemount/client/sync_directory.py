@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import datetime
 from uuid import UUID
 
 from statemount.client import directory_calls as calls
@@ -56,6 +57,22 @@ class DirectoryClient:
             TaskInstanceNotFoundError: There is no such task instance.
         """
         self._send(calls.succeeded(ti_id))
+
+    def revoke_task_instance(self, ti_id: UUID | str, *, until: datetime | None = None) -> None:
+        """Refuse every token of a task instance that has ended. Its state stays.
+
+        Args:
+            until: When the last of its tokens has ended by itself, aware; None = in 30 days.
+        """
+        self._send(calls.revoke_task_instance(ti_id, until))
+
+    def revoke_token(self, jti: str, *, until: datetime | None = None) -> None:
+        """Refuse the token with this ``jti``, and those that it is renewed to.
+
+        Args:
+            until: As for :meth:`revoke_task_instance`.
+        """
+        self._send(calls.revoke_token(jti, until))
 
     def drop_run(self, *, dag_id: str, run_id: str) -> None:
         """Forget a run with its task instances, and remove their state. A no-op if there is no such run."""

@@ -23,6 +23,7 @@ class StateEntry:
         updated_at: When it was last written; aware, UTC.
         expires_at: From when on it is gone; None = never. Assets' entries do not expire.
         last_updated_by: Who wrote an asset's entry; None for a task's, and where the contract does not tell.
+        revision: Which grows with every change of its scope, and never repeats; None where the server has none.
     """
 
     key: str
@@ -30,6 +31,19 @@ class StateEntry:
     updated_at: datetime
     expires_at: datetime | None = None
     last_updated_by: Writer | None = None
+    revision: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StateValue:
+    """A value as workers get it, with its revision.
+
+    Args:
+        revision: Which grows with every change of its scope, and never repeats; 0 = there is no such entry.
+    """
+
+    value: JsonValue
+    revision: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,10 +52,12 @@ class StatePage:
 
     Args:
         total: How many entries there are in all.
+        revision: Of the scope as it was then, which ``clear`` takes as ``if_revision``; None where the server has none.
     """
 
     entries: tuple[StateEntry, ...]
     total: int
+    revision: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,47 +6,56 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from typing_extensions import override
+
 from statemount.client import answers
-from statemount.client.bodies import encode
 from statemount.client.calls import Call
+from statemount.client.conditions import clearance
 from statemount.client.contracts import AIP103, Contract
-from statemount.client.paths import query, segment
+from statemount.client.paths import Target, query, segment
+from statemount.client.scope_calls import ScopeCalls
+from statemount.client.values import StateValue
 from statemount.model import JsonValue
 
 
-class WorkerTaskCalls:
+class WorkerCalls(ScopeCalls):
+    """Calls for a scope that a worker reaches."""
+
+    def get(self, key: str) -> Call[JsonValue]:
+        """Ask for a value."""
+        return Call("GET", str(self.one(key)), answers.value, key=key)
+
+    def get_entry(self, key: str) -> Call[StateValue]:
+        """Ask for a value and its revision."""
+        return Call("GET", str(self.one(key)), answers.value_with_revision, key=key)
+
+
+class WorkerTaskCalls(WorkerCalls):
     """Calls for a task instance."""
 
     def __init__(self, contract: Contract, ti_id: UUID | str) -> None:
         self._below = f"/ti/{segment('task_instance_id', str(ti_id))}"
         self._whole = f"{contract.worker}{self._below}"
 
-    def get(self, key: str) -> Call[JsonValue]:
-        """Ask for a value."""
-        return Call("GET", self._one(key), answers.value, key=key)
+    @override
+    def one(self, key: str) -> Target:
+        return Target(f"{self._whole}/{segment('key', key)}")
 
-    def set(self, key: str, value: JsonValue, expires_at: datetime | None) -> Call[None]:
+    def set(self, key: str, value: JsonValue, expires_at: datetime | None, if_revision: int | None) -> Call[int | None]:
         """Set a key."""
         document: dict[str, Any] = {"value": value}
         if expires_at is not None:
             document["expires_at"] = expires_at.isoformat()
-        return Call("PUT", self._one(key), answers.nothing, encode(document), key)
+        return self.write("PUT", key, document, if_revision)
 
-    def delete(self, key: str) -> Call[None]:
-        """Remove a key."""
-        return Call("DELETE", self._one(key), answers.nothing, key=key)
-
-    def clear(self, *, all_map_indices: bool) -> Call[None]:
+    def clear(self, *, all_map_indices: bool, if_revision: int | None) -> Call[None]:
         """Remove every key; of all map indices by AIP-103's path, as Airflow 3.3's takes no such request."""
         if all_map_indices:
-            return Call("DELETE", f"{AIP103.worker}{self._below}{query(all_map_indices=True)}", answers.nothing)
-        return Call("DELETE", self._whole, answers.nothing)
-
-    def _one(self, key: str) -> str:
-        return f"{self._whole}/{segment('key', key)}"
+            return clearance(f"{AIP103.worker}{self._below}{query(all_map_indices=True)}", if_revision)
+        return clearance(self._whole, if_revision)
 
 
-class WorkerAssetCalls:
+class WorkerAssetCalls(WorkerCalls):
     """Calls for an asset, by its name or by its URI.
 
     Raises:
@@ -66,23 +75,16 @@ class WorkerAssetCalls:
         self._has_path = contract.has_asset_paths
         self._query = query(name=name) if name is not None else query(uri=uri or "")
 
-    def get(self, key: str) -> Call[JsonValue]:
-        """Ask for a value."""
-        return Call("GET", self._one(key), answers.value, key=key)
-
-    def set(self, key: str, value: JsonValue) -> Call[None]:
-        """Set a key."""
-        return Call("PUT", self._one(key), answers.nothing, encode({"value": value}), key)
-
-    def delete(self, key: str) -> Call[None]:
-        """Remove a key."""
-        return Call("DELETE", self._one(key), answers.nothing, key=key)
-
-    def clear(self) -> Call[None]:
-        """Remove every key."""
-        return Call("DELETE", self._path if self._has_path else f"{self._path}/clear{self._query}", answers.nothing)
-
-    def _one(self, key: str) -> str:
+    @override
+    def one(self, key: str) -> Target:
         if self._has_path:
-            return f"{self._path}/{segment('key', key)}"
-        return f"{self._path}/value{self._query}&{query(key=key)[1:]}"
+            return Target(f"{self._path}/{segment('key', key)}")
+        return Target(f"{self._path}/value", f"{self._query}&{query(key=key)[1:]}")
+
+    def set(self, key: str, value: JsonValue, if_revision: int | None) -> Call[int | None]:
+        """Set a key."""
+        return self.write("PUT", key, {"value": value}, if_revision)
+
+    def clear(self, if_revision: int | None) -> Call[None]:
+        """Remove every key."""
+        return clearance(self._path if self._has_path else f"{self._path}/clear{self._query}", if_revision)

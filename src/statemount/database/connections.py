@@ -128,8 +128,11 @@ class _Pool:
             raise
 
     async def _open(self) -> HeldConnection:
+        connecting = asyncio.ensure_future(self._connect())
+        # A loop that is closed with its tasks pending is no fault of this one.
+        connecting._log_destroy_pending = False  # type: ignore[attr-defined]
         try:
-            return await asyncio.wait_for(self._connect(), self._connect_seconds)
+            return await asyncio.wait_for(connecting, self._connect_seconds)
         except asyncio.TimeoutError as error:
             raise UnavailableError("no connection to the database: it does not answer") from error
 
@@ -197,6 +200,7 @@ class Connections(Resource):
         connect_seconds: Longest time to open one; the driver's own time-out comes first, where it has one.
         statement_seconds: Longest time of a statement.
         lock_seconds: Longest wait for a lock.
+        reads_only: Whether the database is somebody else's: its sessions cannot write, and nothing of it is set up.
         observer: Is told of transactions, and of waits for a connection.
     """
 
@@ -209,9 +213,11 @@ class Connections(Resource):
         connect_seconds: float = 10.0,
         statement_seconds: float = 10.0,
         lock_seconds: float = 2.0,
+        reads_only: bool = False,
         observer: Observer = SILENT,
     ) -> None:
         self.url = url
+        self._reads_only = reads_only
         self._observer = observer
         self.driver: Driver = url.make_driver(statement_seconds=statement_seconds, lock_seconds=lock_seconds)
         self._size = 1 if url.is_in_memory else size
@@ -227,8 +233,8 @@ class Connections(Resource):
         database = _Database(self.url.plain, **self._options)
         await database.connect()  # which makes a pool with nothing in it
         self._database = database
-        if self.driver.writers is None or self.url.is_in_memory:
-            self._writers = self._readers = self._pool(database, self._size, is_reader=False)
+        if self._reads_only or self.driver.writers is None or self.url.is_in_memory:
+            self._writers = self._readers = self._pool(database, self._size, is_reader=self._reads_only)
         else:
             self._writers = self._pool(database, self.driver.writers, is_reader=False)
             self._readers = self._pool(database, self._size, is_reader=True)
@@ -236,7 +242,7 @@ class Connections(Resource):
 
     async def _first(self, pool: _Pool) -> HeldConnection:
         try:
-            return await pool.acquire("write")
+            return await pool.acquire("read" if self._reads_only else "write")
         except BaseException:
             await self.close()
             raise
@@ -325,6 +331,12 @@ class Connections(Resource):
         """Whether :meth:`read_at_once` ever returns something."""
         return self._immediate is not None
 
+    def pulse(self) -> object | None:
+        """Return what stays equal as long as nothing is written to the database; None = that is not to be had."""
+        if self._immediate is None or self._database is None:
+            return None
+        return self._immediate.pulse()
+
     async def read(self, factory: ScriptFactory[T]) -> T:
         """Run a script of reads; each of its statements sees one moment.
 
@@ -374,7 +386,7 @@ class Connections(Resource):
                 self._writers.release(held)
                 self._observer.committed(time.monotonic() - begins)
                 return result
-            await asyncio.sleep(_BACKOFF_SECONDS * 2**attempt * random.random())  # noqa: S311
+            await asyncio.sleep(_BACKOFF_SECONDS * 2**attempt * random.random())  # noqa: S311 - a jitter
         raise AssertionError("unreachable")
 
     @staticmethod

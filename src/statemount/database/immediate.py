@@ -20,6 +20,8 @@ _SLOW_READS = 3  # in a row: a single one has only been interrupted
 _REST_FACTOR = 10  # so that what is slow takes a tenth of the event loop's time at most
 _REST_SECONDS = 1.0
 
+_DATA_VERSION = Query("PRAGMA data_version")
+
 
 class ImmediateReads:
     """A connection of its own that only reads, and never waits for a lock.
@@ -31,6 +33,7 @@ class ImmediateReads:
     def __init__(self, file: str) -> None:
         self._file = file
         self._connection: sqlite3.Connection | None = None
+        self._openings = 0
         self._slow = 0
         self._rests_until = 0.0
 
@@ -60,8 +63,17 @@ class ImmediateReads:
                 self._rests_until = ended + _REST_FACTOR * (ended - began)
         return rows
 
+    def pulse(self) -> object | None:
+        """Return what is equal from one call to the next if no connection has written anything; None = it is not known.
+
+        It is SQLite's count of what others have committed, which each connection has of its own.
+        """
+        rows = self.rows(_DATA_VERSION)
+        return None if rows is None or self._connection is None else (self._openings, rows[0][0])
+
     def _open(self) -> sqlite3.Connection:
         # It may be closed by another thread, once its event loop is no more.
+        self._openings += 1
         self._connection = sqlite3.connect(self._file, timeout=0, isolation_level=None, check_same_thread=False)
         self._connection.execute("PRAGMA query_only = ON")
         self._connection.execute(f"PRAGMA mmap_size = {MAPPED_BYTES}")

@@ -46,6 +46,37 @@ class EntryRow(NamedTuple):
     writer: str | None
 
 
+class Part(NamedTuple):
+    """Which of a scope's entries a list is to have.
+
+    Args:
+        prefix: Of the keys that are counted.
+        after: The list begins behind this key; None = at the first one.
+        keys_only: Without the values.
+    """
+
+    limit: int
+    offset: int = 0
+    prefix: bytes = b""
+    after: bytes | None = None
+    keys_only: bool = False
+
+    @property
+    def is_ranged(self) -> bool:
+        """Whether it is not of all keys."""
+        return self.after is not None or bool(self.prefix)
+
+    @property
+    def first(self) -> bytes:
+        """The least key that may be in it: a key and a zero byte is the least that is greater than the key."""
+        return self.prefix if self.after is None else max(self.prefix, self.after + b"\0")
+
+    @property
+    def end(self) -> bytes:
+        """The least text that is greater than every key with the prefix; UTF-8 has no byte that cannot grow."""
+        return self.prefix[:-1] + bytes([self.prefix[-1] + 1]) if self.prefix else b"\xff"
+
+
 class ChangeRow(NamedTuple):
     """A row of the change table."""
 

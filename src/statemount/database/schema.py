@@ -40,6 +40,11 @@ class TableNames:
         return f"{self.prefix}version"
 
     @property
+    def channel(self) -> str:
+        """Where processes tell each other of changes, on a database that has such a thing."""
+        return f"{self.prefix}moved"
+
+    @property
     def scope(self) -> str:
         """The scopes, with their counters."""
         return f"{self.prefix}scope"
@@ -56,7 +61,7 @@ class TableNames:
 
     @property
     def dropped_run(self) -> str:
-        """Tombstones of dropped runs."""
+        """Tombstones, by digest: of dropped runs, and of revoked credentials."""
         return f"{self.prefix}dropped_run"
 
     @property

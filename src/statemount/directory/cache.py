@@ -72,6 +72,9 @@ class CachedDirectory(Directory):
         self._access = Answers["tuple[int, int]", "frozenset[Access]"](
             clock=clock, max_age=max_age, max_answers=max_answers, observer=observer
         )
+        self._attempts = Answers[int, "int | None"](
+            clock=clock, max_age=max_age, max_answers=max_answers, observer=observer
+        )
 
     async def open(self) -> None:
         await self._directory.open()
@@ -79,6 +82,7 @@ class CachedDirectory(Directory):
     async def close(self) -> None:
         for answers in (self._scopes, self._existing, self._by_id, self._by_name, self._by_uri, self._access):
             await answers.settle()
+        await self._attempts.settle()
         await self._directory.close()
 
     async def task_scope(self, task_instance_id: UUID, identity: Identity | None = None) -> TaskScope | None:
@@ -121,6 +125,13 @@ class CachedDirectory(Directory):
         if known is not None:
             return known[1]
         return await self._access.ask(key, lambda: self._directory.access(task_instance_id, asset))
+
+    async def try_number(self, task_instance_id: UUID, identity: Identity | None = None) -> int | None:
+        key = task_instance_id.int
+        known = self._attempts.known(key)
+        if known is not None:
+            return known[1]
+        return await self._attempts.ask(key, lambda: self._directory.try_number(task_instance_id))
 
 
 @runtime_checkable
@@ -177,6 +188,11 @@ class CachedRegistry(CachedDirectory, Registry):
         known = self._registrations.known(task_instance_id.int)
         registration = await self._look_up(task_instance_id) if known is None else known[1]
         return access_of(registration, asset.asset_id)
+
+    async def try_number(self, task_instance_id: UUID, identity: Identity | None = None) -> int | None:
+        known = self._registrations.known(task_instance_id.int)
+        registration = await self._look_up(task_instance_id) if known is None else known[1]
+        return None if registration is None else registration.try_number
 
     async def _look_up(self, task_instance_id: UUID) -> TaskInstance | None:
         if self._at_once is not None:

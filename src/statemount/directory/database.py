@@ -93,6 +93,10 @@ class DatabaseDirectory(Registry):
         task_instance = await self.task_instance(task_instance_id)
         return None if task_instance is None else task_instance.scope
 
+    async def try_number(self, task_instance_id: UUID, identity: Identity | None = None) -> int | None:
+        task_instance = await self.task_instance(task_instance_id)
+        return None if task_instance is None else task_instance.try_number
+
     async def has_task_instance(self, target: TaskScope | MappedTask, identity: Identity | None = None) -> bool:
         ids = (target.dag_id, target.run_id, target.task_id)
         if not all(is_acceptable(text, max_length=MAX_ID_LENGTH) for text in ids):

@@ -57,6 +57,10 @@ class MemoryDirectory(Registry):
     async def access(self, task_instance_id: UUID, asset: Asset, identity: Identity | None = None) -> frozenset[Access]:
         return access_of(self._task_instances.get(task_instance_id), asset.asset_id)
 
+    async def try_number(self, task_instance_id: UUID, identity: Identity | None = None) -> int | None:
+        task_instance = self._task_instances.get(task_instance_id)
+        return None if task_instance is None else task_instance.try_number
+
     async def register_task_instances(self, task_instances: Sequence[TaskInstance]) -> None:
         for task_instance in task_instances:
             check_task_scope(task_instance.scope)

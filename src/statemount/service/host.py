@@ -6,10 +6,13 @@ from collections.abc import Iterable
 from uuid import UUID
 
 from statemount.errors import AssetNotFoundError, InvalidInputError, TaskInstanceNotFoundError
-from statemount.interfaces import Registry, Store
-from statemount.model import MAX_ID_LENGTH, Asset, AssetScope, Run
+from statemount.interfaces import Clock, Credential, Registry, Revocations, Store
+from statemount.model import MAX_ID_LENGTH, Asset, AssetScope, Run, Timestamp
 from statemount.service.names import text_problem
 from statemount.service.tasks import TaskStates
+
+REVOKED_FOR = 30 * 24 * 60 * 60 * 1_000_000
+"""For how long a credential is revoked unless somebody says when its tokens end, in microseconds."""
 
 
 class Host:
@@ -17,13 +20,25 @@ class Host:
 
     Args:
         registry: Knows the task instances and assets.
+        revocations: Knows which credentials are revoked.
         clears_on_success: Whether the state of a task instance that has succeeded is cleared.
     """
 
-    def __init__(self, store: Store, registry: Registry, tasks: TaskStates, *, clears_on_success: bool) -> None:
+    def __init__(
+        self,
+        store: Store,
+        registry: Registry,
+        tasks: TaskStates,
+        *,
+        revocations: Revocations,
+        clock: Clock,
+        clears_on_success: bool,
+    ) -> None:
         self._store = store
         self._registry = registry
         self._tasks = tasks
+        self._revocations = revocations
+        self._clock = clock
         self._clears_on_success = clears_on_success
 
     async def drop_run(self, run: Run) -> None:
@@ -51,6 +66,16 @@ class Host:
             raise TaskInstanceNotFoundError(f"Task instance {task_instance_id} not found")
         if self._clears_on_success:
             await self._tasks.clear(scope)
+
+    async def revoke(self, credential: Credential, *, until: Timestamp | None = None) -> None:
+        """Refuse a credential from now on, everywhere within the documented time. Registrations and state stay.
+
+        Args:
+            until: When everything that it could be used for has ended by itself; None = in 30 days.
+        """
+        if until is None:
+            until = self._clock() + REVOKED_FOR
+        await self._revocations.revoke(credential, until=until)
 
     async def deactivate_asset(self, asset_id: int) -> None:
         """Hide an asset from workers. Its state is kept for the grace period, in which it can be restored.

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from statemount.errors import AssetNotFoundError, TaskInstanceNotFoundError
-from statemount.interfaces import Authorizer, Identity, Registry
-from statemount.model import Asset, AssetScope, Run, TaskInstance, TaskScope
+from statemount.interfaces import Authorizer, Credential, Identity, Registry
+from statemount.model import Asset, AssetScope, Run, TaskInstance, TaskScope, Timestamp
 from statemount.service.host import Host
 from statemount.service.public import Public, asset_scope
 
@@ -114,6 +114,22 @@ class Registrar:
         known = await self._registry.task_instance(task_instance_id)
         self._authorizer.check_public(identity, permission, dag_id=_NO_DAG if known is None else known.scope.dag_id)
         return known
+
+    async def revoke_task_instance(
+        self, identity: Identity, task_instance_id: UUID, *, until: Timestamp | None = None
+    ) -> None:
+        """Refuse every token of a task instance from now on, registered or not. Its state stays."""
+        if self._authorizer.limits_dags(identity):
+            await self._reach(identity, task_instance_id, WRITE)
+        await self._host.revoke(Credential.task_instance(task_instance_id), until=until)
+
+    async def revoke_token(self, identity: Identity, jti: str, *, until: Timestamp | None = None) -> None:
+        """Refuse one token from now on, and what it is renewed to.
+
+        Nobody knows whose it is: a caller that may not reach every dag is refused.
+        """
+        self._authorizer.check_public(identity, WRITE, dag_id=_NO_DAG)
+        await self._host.revoke(Credential.token(jti), until=until)
 
     async def drop_run(self, identity: Identity, run: Run) -> None:
         """Forget every task instance of a run, and remove its state. A no-op if there is nothing."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from statemount.interfaces import Authorizer, Clock, Directory, Registry, Store
+from statemount.interfaces import Authorizer, Clock, Directory, Registry, Revocations, Store
 from statemount.service.assets import AssetStates
 from statemount.service.clean_up import CleanUp, CleanUpRules
 from statemount.service.expiry import Retention
@@ -14,6 +14,7 @@ from statemount.service.public import Public
 from statemount.service.registrar import Registrar
 from statemount.service.tasks import TaskStates
 from statemount.service.workers import Workers
+from statemount.watching.watches import Watches
 
 
 class StateService:
@@ -29,6 +30,7 @@ class StateService:
         max_body_bytes: Longest stored text that anybody may write.
         clears_on_success: Whether the state of a task instance that has succeeded is cleared.
         clean_up: What is removed, and in what portions.
+        watches: Where a watch begins.
     """
 
     def __init__(
@@ -36,6 +38,7 @@ class StateService:
         *,
         store: Store,
         directory: Registry,
+        revocations: Revocations,
         authorizer: Authorizer,
         clock: Clock,
         default_retention: timedelta,
@@ -43,9 +46,11 @@ class StateService:
         max_body_bytes: int,
         clears_on_success: bool,
         clean_up: CleanUpRules,
+        watches: Watches,
     ) -> None:
         limits = ValueLimits(max_value_bytes=max_value_bytes, max_body_bytes=max_body_bytes)
         self.store = store
+        self.watches = watches
         self.directory: Directory = directory
         self.authorizer = authorizer
         self.tasks: TaskStates = TaskStates(store, limits, Retention(default_retention), clock)
@@ -53,6 +58,8 @@ class StateService:
         self.limits = limits
         self.workers: Workers = Workers(directory, authorizer)
         self.public: Public = Public(directory, authorizer)
-        self.host: Host = Host(store, directory, self.tasks, clears_on_success=clears_on_success)
+        self.host: Host = Host(
+            store, directory, self.tasks, revocations=revocations, clock=clock, clears_on_success=clears_on_success
+        )
         self.registrar: Registrar = Registrar(directory, self.host, self.public, authorizer)
         self.clean_up: CleanUp = CleanUp(store, directory, clock, clean_up)

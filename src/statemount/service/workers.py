@@ -6,7 +6,7 @@ from uuid import UUID
 
 from statemount.errors import AssetNotFoundError, TaskInstanceNotFoundError
 from statemount.interfaces import Action, Authorizer, Directory, Identity
-from statemount.model import Asset, AssetScope, TaskScope, Writer
+from statemount.model import Access, Asset, AssetScope, TaskScope, Writer
 
 
 class Workers:
@@ -21,11 +21,18 @@ class Workers:
 
         Raises:
             TaskInstanceNotFoundError: It is not in the directory.
+            ForbiddenError: The worker is bound to another attempt.
         """
         scope = await self._directory.task_scope(task_instance_id, identity)
         if scope is None:
             raise TaskInstanceNotFoundError(f"Task instance {task_instance_id} not found")
+        await self._check_attempt(identity, task_instance_id)
         return scope
+
+    async def _check_attempt(self, identity: Identity, task_instance_id: UUID) -> None:
+        if self._authorizer.is_bound_to_attempt(identity):
+            try_number = await self._directory.try_number(task_instance_id, identity)
+            self._authorizer.check_attempt(identity, try_number)
 
     async def asset_by_name(self, identity: Identity, name: str, action: Action) -> AssetScope:
         """Return the scope of the active asset of this name, if the worker may do this with it.
@@ -48,9 +55,10 @@ class Workers:
 
     async def _granted(self, identity: Identity, asset: Asset, action: Action) -> AssetScope:
         task_instance_id = identity.task_instance_id
-        access = (
-            frozenset() if task_instance_id is None else await self._directory.access(task_instance_id, asset, identity)
-        )
+        access: frozenset[Access] = frozenset()
+        if task_instance_id is not None:
+            await self._check_attempt(identity, task_instance_id)
+            access = await self._directory.access(task_instance_id, asset, identity)
         self._authorizer.check_asset(identity, asset, access, action)
         return AssetScope(asset.asset_id)
 

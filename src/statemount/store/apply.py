@@ -14,6 +14,7 @@ from statemount.errors import ScopeFullError
 from statemount.model import Change, Entry, Timestamp, Writer
 from statemount.operations import (
     KEEP,
+    CheckScope,
     Clear,
     Condition,
     Delete,
@@ -30,9 +31,6 @@ from statemount.operations import (
 )
 from statemount.store.options import StoreOptions
 from statemount.store.updates import UpdateError, updated
-
-MAKES_ENTRY = (Set, Update)
-"""Operations that write to a key which may be absent."""
 
 READS_VALUE = (Update, Get)
 """Operations that must know the value of their key."""
@@ -64,6 +62,7 @@ class ScopeState:
             :data:`READS_VALUE`; None = there is no such row.
         live: How many entries are not expired. Needed, and only then known, where a ``Clear`` is among the operations.
         keeps_values: Whether the log keeps values.
+        is_new: It was made for the write that comes now: a condition on the scope sees the revision 0.
     """
 
     revision: int
@@ -73,6 +72,12 @@ class ScopeState:
     known: dict[str, Row | None] = field(default_factory=dict)
     live: int = 0
     keeps_values: bool = False
+    is_new: bool = False
+
+    @classmethod
+    def of_nothing(cls, now: Timestamp) -> ScopeState:
+        """Return the state of a scope that does not exist."""
+        return cls(0, now, 0, 0)
 
     def absorb(self, applied: Applied) -> None:
         """Move on to the state after a write."""
@@ -81,6 +86,7 @@ class ScopeState:
         self.entries = applied.entries
         self.size = applied.size
         self.live = applied.live
+        self.is_new = self.is_new and not applied.changes
         if applied.cleared:
             self.known = dict.fromkeys(self.known)
         self.known.update(applied.written)
@@ -124,11 +130,11 @@ def apply(
     work = _Work(state, writer, max(now, state.updated_at), options)
     results: list[Result] = []
     for operation in operations:
-        if isinstance(operation, Clear):
+        if isinstance(operation, (Clear, CheckScope)):
             if operation.condition is not None and not operation.condition.holds(work.revision):
                 results.append(Result("failed", work.revision))
                 return work.nothing(results)
-            results.append(work.clear())
+            results.append(work.clear() if isinstance(operation, Clear) else Result("unchanged", work.revision))
             continue
         row = work.live_row(operation.key)
         if operation.condition is not None and not _holds(operation.condition, row):
@@ -190,8 +196,8 @@ class _Work:
 
     @property
     def revision(self) -> int:
-        """The scope's, after the changes so far."""
-        return self._revision
+        """The scope's as a condition sees it, after the changes so far."""
+        return 0 if self._state.is_new and not self._changes else self._revision
 
     def _row(self, key: str) -> Row | None:
         if key in self._written:
@@ -228,7 +234,7 @@ class _Work:
         try:
             value = updated(operation, None if entry is None else entry.value)
         except UpdateError as error:
-            return Result("failed", _revision(entry), str(error))
+            return Result("failed", _revision(entry), str(error), length=error.length)
         if value is None:
             return Result("unchanged", _revision(entry), entry=entry)
         kept = operation.expires_at_if_new if entry is None else entry.expires_at

@@ -2,27 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from statemount.database.connections import Connections
 from statemount.database.digests import owner_digest, scope_digest
 from statemount.database.lane import Lane, Ticket
 from statemount.database.query import Script
+from statemount.database.rows import Part
 from statemount.database.schema import TableNames
 from statemount.database.statements import make_store_statements
 from statemount.database.turns import Turn
 from statemount.interfaces import Clock, Store
-from statemount.model import AssetScope, Change, Entry, MappedTask, Page, Run, Scope, Writer
+from statemount.model import AssetScope, Change, Entry, LogTail, MappedTask, Page, Run, Scope, Writer
 from statemount.observer import SILENT, Observer
 from statemount.operations import Merge, Operation, Outcome, Set
 from statemount.store.listing import GroupList, PageOf
+from statemount.store.log import Log, change_of
 from statemount.store.options import StoreOptions
 from statemount.store.reading import Get, GroupRead
 from statemount.store.scope_ids import ScopeIds
 from statemount.store.scopes import check_clears_task, stored_scope
 from statemount.store.sweeping import Sweep
-from statemount.store.writers import read_writer
 from statemount.store.writing import GroupCommit, Write
 
 _SERVER_LANES = 2
@@ -60,6 +61,7 @@ class DatabaseStore(Store):
         ids = ScopeIds()
         self._commit = GroupCommit(connections, self._statements, ids, clock, self._options)
         self._sweep = Sweep(connections, self._statements, clock)
+        self._log = Log(connections, self._statements)
         self._read = read = GroupRead(connections, self._statements, ids, clock)
         self._list = GroupList(connections, self._statements, clock)
         # One writer at a time is all that SQLite has; on a server a second lane keeps one locked scope from holding
@@ -105,8 +107,18 @@ class DatabaseStore(Store):
         for ticket in others:
             self._reader.take_over(ticket)
 
-    async def list(self, scope: Scope, *, limit: int, offset: int = 0) -> Page:
-        wanted = PageOf(stored_scope(scope), limit, offset)
+    async def list(
+        self,
+        scope: Scope,
+        *,
+        limit: int,
+        offset: int = 0,
+        prefix: str = "",
+        after: str | None = None,
+        keys_only: bool = False,
+    ) -> Page:
+        part = Part(limit, offset, prefix.encode(), None if after is None else after.encode(), keys_only)
+        wanted = PageOf(stored_scope(scope), part)
         found = self._list.at_once(wanted) if self._is_open else None
         if found is not None:
             return found
@@ -139,12 +151,16 @@ class DatabaseStore(Store):
 
     def _changes_script(self, scope: Scope, after: int, limit: int) -> Script[Sequence[Change]]:
         rows = yield self._statements.changes(scope_digest(scope), after, limit)
-        return [
-            Change(
-                revision, kind, None if key is None else bytes(key).decode(), at, read_writer(writer), size, value, end
-            )
-            for revision, kind, key, at, writer, size, value, end in rows
-        ]
+        return [change_of(row) for row in rows]
+
+    async def revisions(self, scopes: Collection[Scope]) -> Mapping[Scope, int]:
+        return await self._connections.detached(self._log.revisions(scopes))
+
+    async def tails(self, positions: Mapping[Scope, int], *, limit: int = 256) -> Mapping[Scope, LogTail]:
+        return await self._connections.detached(self._log.tails(positions, limit))
+
+    def pulse(self) -> object | None:
+        return self._connections.pulse()
 
     async def sweep(self, *, limit: int = 1000) -> int:
         return await self._connections.detached(self._sweep(limit))

@@ -9,6 +9,7 @@ from statemount.database.connections import Connections
 from statemount.database.digests import scope_digest
 from statemount.database.lane import Ticket
 from statemount.database.query import Row, Script
+from statemount.database.rows import Part
 from statemount.database.statements.base import StoreStatements
 from statemount.interfaces import Clock
 from statemount.model import Page, Scope, Timestamp
@@ -24,8 +25,7 @@ class PageOf(NamedTuple):
     """A part of a scope's entries that somebody wants to see."""
 
     scope: Scope
-    limit: int
-    offset: int
+    part: Part
 
 
 class GroupList:
@@ -38,18 +38,19 @@ class GroupList:
 
     def at_once(self, wanted: PageOf) -> Page | None:
         """Return the page of a small scope, if that is to be had in no time; None = it must wait with others."""
-        digest, now = scope_digest(wanted.scope), self._clock()
-        # Most scopes are so small that all of their entries are fewer steps than a count of them and a page.
-        most = min(2 * wanted.limit, _FEW)
-        rows = self._connections.read_at_once(self._statements.list_small(digest, most, _FEW_BYTES), most)
-        if rows:
-            return _page_of_all(rows, now, wanted)
+        digest, now, part = scope_digest(wanted.scope), self._clock(), wanted.part
+        if not (part.is_ranged or part.keys_only):
+            # Most scopes are so small that all of their entries are fewer steps than a count of them and a page.
+            most = min(2 * part.limit, _FEW)
+            rows = self._connections.read_at_once(self._statements.list_small(digest, most, _FEW_BYTES), most)
+            if rows:
+                return _page_of_all(rows, now, part)
         found = self._connections.read_at_once(self._statements.size_of(digest))
         if found is None or (found and found[0][0] > _FEW):
             return None
         if not found:
             return _page_of(())
-        query = self._statements.list_page(digest, now, wanted.limit, wanted.offset)
+        query = self._statements.list_page(digest, now, part)
         rows = self._connections.read_at_once(query.fallback or query, _FEW)
         return None if rows is None else _page_of(rows)
 
@@ -61,16 +62,16 @@ class GroupList:
     def _script(self, wanted: Sequence[PageOf]) -> Script[Sequence[Page]]:
         now = self._clock()
         pages: list[Page] = []
-        for scope, limit, offset in wanted:
-            rows = yield self._statements.list_page(scope_digest(scope), now, limit, offset)
+        for scope, part in wanted:
+            rows = yield self._statements.list_page(scope_digest(scope), now, part)
             pages.append(_page_of(rows))
         return pages
 
 
-def _page_of_all(rows: Sequence[Row], now: Timestamp, wanted: PageOf) -> Page:
+def _page_of_all(rows: Sequence[Row], now: Timestamp, part: Part) -> Page:
     """Return the page of a scope all of whose entries are there, expired ones included."""
     live = [row for row in rows if row[1] is not None and not _is_over(row[5], now)]
-    page = live[wanted.offset : wanted.offset + wanted.limit]
+    page = live[part.offset : part.offset + part.limit]
     return Page(tuple([entry_of(row[1:]) for row in page]), len(live), rows[0][0])
 
 

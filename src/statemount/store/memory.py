@@ -2,16 +2,29 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from statemount.database.digests import asset_id
 from statemount.errors import ScopeFullError
 from statemount.interfaces import Clock, Store
-from statemount.model import AssetScope, Change, Entry, MappedTask, Page, Run, Scope, TaskScope, Timestamp, Writer
-from statemount.operations import Clear, Operation, Outcome, Result
-from statemount.store.apply import MAKES_ENTRY, ScopeState, apply, is_live
+from statemount.model import (
+    AssetScope,
+    Change,
+    Entry,
+    LogTail,
+    MappedTask,
+    Page,
+    Run,
+    Scope,
+    TaskScope,
+    Timestamp,
+    Writer,
+)
+from statemount.operations import OF_SCOPE, Clear, Operation, Outcome, Result
+from statemount.store.apply import ScopeState, apply, is_live
 from statemount.store.dropped import dropped
 from statemount.store.options import StoreOptions
 from statemount.store.scopes import check_clears_task, stored_scope
@@ -22,6 +35,7 @@ _LOG_LENGTH = 1000
 @dataclass(slots=True)
 class _Scope:
     state: ScopeState
+    born: int
     entries: dict[str, Entry] = field(default_factory=dict)
     log: deque[Change] = field(default_factory=lambda: deque(maxlen=_LOG_LENGTH))
 
@@ -41,18 +55,33 @@ class MemoryStore(Store):
         self._options = options or StoreOptions()
         self._scopes: dict[Scope, _Scope] = {}
         self._dropped: dict[Run | AssetScope, Timestamp] = {}
+        self._writes = 0
 
     async def read(self, scope: Scope, key: str) -> Entry | None:
         kept = self._scopes.get(stored_scope(scope))
         entry = None if kept is None else kept.entries.get(key)
         return entry if entry is not None and is_live(entry, self._clock()) else None
 
-    async def list(self, scope: Scope, *, limit: int, offset: int = 0) -> Page:
+    async def list(
+        self,
+        scope: Scope,
+        *,
+        limit: int,
+        offset: int = 0,
+        prefix: str = "",
+        after: str | None = None,
+        keys_only: bool = False,
+    ) -> Page:
         kept = self._scopes.get(stored_scope(scope))
         if kept is None:
             return Page((), 0, 0)
-        live = sorted(_live(kept, self._clock()), key=lambda entry: entry.key.encode())
-        return Page(tuple(live[offset : offset + limit]), len(live), kept.state.revision)
+        found = {entry.key.encode(): entry for entry in _live(kept, self._clock()) if entry.key.startswith(prefix)}
+        keys = sorted(found)
+        offset += 0 if after is None else bisect_right(keys, after.encode())
+        entries = [found[key] for key in keys[offset : offset + limit]]
+        if keys_only:
+            entries = [entry._replace(value="") for entry in entries]
+        return Page(tuple(entries), len(keys), kept.state.revision)
 
     async def apply(
         self,
@@ -69,16 +98,18 @@ class MemoryStore(Store):
         if kept is not None:
             return self._write(kept, operations, writer)
         now = self._clock()
-        if not any(isinstance(operation, MAKES_ENTRY) for operation in operations):
-            return self._write(_Scope(ScopeState(0, now, 0, 0)), operations, writer)
+        trial = apply(ScopeState.of_nothing(now), operations, writer=writer, now=now, options=self._options)
+        if not trial.changes:
+            return trial.outcome
         self._refuse_dropped(target, now)
-        kept = _Scope(ScopeState(now, now, 0, 0, keeps_values=self._options.logs_values_of(target)))
+        state = ScopeState(now, now, 0, 0, keeps_values=self._options.logs_values_of(target), is_new=True)
+        kept = _Scope(state, now)
         self._scopes[target] = kept
         return self._write(kept, operations, writer)
 
     def _write(self, kept: _Scope, operations: Sequence[Operation], writer: Writer | None) -> Outcome:
         state, now = kept.state, self._clock()
-        state.known = {o.key: kept.entries.get(o.key) for o in operations if not isinstance(o, Clear)}
+        state.known = {o.key: kept.entries.get(o.key) for o in operations if not isinstance(o, OF_SCOPE)}
         state.live = 0
         if any(isinstance(o, Clear) for o in operations):
             state.live = sum(1 for _ in _live(kept, max(now, state.updated_at)))
@@ -97,6 +128,7 @@ class MemoryStore(Store):
                 kept.entries[key] = entry
         state.absorb(applied)
         kept.log.extend(applied.changes)
+        self._writes += 1
         return applied.outcome
 
     def _clear_all(self, task: MappedTask, writer: Writer | None) -> Outcome:
@@ -115,6 +147,23 @@ class MemoryStore(Store):
             return ()
         return [change for change in kept.log if change.revision > after][:limit]
 
+    async def revisions(self, scopes: Collection[Scope]) -> Mapping[Scope, int]:
+        found = {scope: self._scopes.get(stored_scope(scope)) for scope in scopes}
+        return {scope: 0 if kept is None else kept.state.revision for scope, kept in found.items()}
+
+    async def tails(self, positions: Mapping[Scope, int], *, limit: int = 256) -> Mapping[Scope, LogTail]:
+        found: dict[Scope, LogTail] = {}
+        for scope, after in positions.items():
+            kept = self._scopes.get(stored_scope(scope))
+            changes = await self.changes(scope, after=after, limit=limit)
+            revision = 0 if kept is None else kept.state.revision
+            is_trimmed = kept is not None and revision - kept.born > len(kept.log)
+            found[scope] = LogTail.after(after, revision, changes, is_trimmed=is_trimmed)
+        return found
+
+    def pulse(self) -> object | None:
+        return self._writes
+
     async def sweep(self, *, limit: int = 1000) -> int:
         now = self._clock()
         self._dropped = {owner: until for owner, until in self._dropped.items() if until > now}
@@ -123,6 +172,7 @@ class MemoryStore(Store):
             if swept >= limit:
                 break
             swept += self._expire(kept, now, limit - swept)
+        self._writes += swept
         return swept
 
     async def count_expired(self) -> int | None:
@@ -148,6 +198,7 @@ class MemoryStore(Store):
         self._dropped[target] = self._clock() + self._options.tombstone_seconds * 1_000_000
         for scope in [scope for scope in self._scopes if _owner(scope) == target]:
             del self._scopes[scope]
+            self._writes += 1
 
     def _refuse_dropped(self, scope: Scope, now: Timestamp) -> None:
         until = self._dropped.get(_owner(scope))

@@ -12,7 +12,15 @@ from statemount.operations import Increment, Maximum, Merge, Minimum
 
 
 class UpdateError(Exception):
-    """The value that is there, and the update, do not go together; ``str(error)`` says why."""
+    """The value that is there, and the update, do not go together; ``str(error)`` says why.
+
+    Args:
+        length: Of the text that would come of them, where it is too long.
+    """
+
+    def __init__(self, reason: str, *, length: int | None = None) -> None:
+        super().__init__(reason)
+        self.length = length
 
 
 def updated(operation: Merge | Increment | Maximum | Minimum, stored: str | None) -> str | None:
@@ -29,7 +37,8 @@ def updated(operation: Merge | Increment | Maximum | Minimum, stored: str | None
     except ValueError as error:
         raise UpdateError(str(error)) from error
     if text is not None and operation.max_bytes is not None and len(text) > operation.max_bytes:
-        raise UpdateError(f"value exceeds {operation.max_bytes} bytes; its stored form has {len(text)} bytes")
+        reason = f"value exceeds {operation.max_bytes} bytes; its stored form has {len(text)} bytes"
+        raise UpdateError(reason, length=len(text))
     return text
 
 

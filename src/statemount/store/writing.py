@@ -19,8 +19,8 @@ from statemount.database.statements.base import StoreStatements
 from statemount.errors import LockedError, NotFoundError, ScopeFullError, StateMountError, UnavailableError
 from statemount.interfaces import Clock
 from statemount.model import Change, Entry, MappedTask, Scope, Timestamp, Writer
-from statemount.operations import Clear, Delete, Operation, Outcome, Result
-from statemount.store.apply import MAKES_ENTRY, READS_VALUE, Applied, ScopeState, apply, is_live
+from statemount.operations import CheckScope, Clear, Delete, Operation, Outcome, Result
+from statemount.store.apply import READS_VALUE, Applied, ScopeState, apply, is_live
 from statemount.store.dropped import dropped
 from statemount.store.options import StoreOptions
 from statemount.store.reading import entry_of
@@ -39,6 +39,18 @@ class Write(NamedTuple):
     scope: Scope
     operations: Sequence[Operation]
     writer: Writer | None
+
+
+class _Places(NamedTuple):
+    """Where the scopes of a group are.
+
+    Args:
+        ids: Of those that exist.
+        new: The revision of those that were made for the group: at another one, somebody has written since.
+    """
+
+    ids: Mapping[Scope, int]
+    new: Mapping[int, int]
 
 
 class _Known(NamedTuple):
@@ -102,39 +114,43 @@ class GroupCommit:
 
     async def _commit(self, writes: Sequence[Write]) -> Sequence[Outcome | StateMountError]:
         """Return what came of each write."""
-        ids = await self._resolve(writes)
+        places = await self._resolve(writes)
         try:
-            return await self._connections.write(lambda: self._transaction(writes, ids))
+            return await self._connections.write(lambda: self._transaction(writes, places))
         except LockedError:
-            if len(set(ids.values())) < 2:
+            if len(set(places.ids.values())) < 2:
                 raise
             # Somebody holds one of the scopes for long: the writes to the others do not fail with it.
-            return await self._connections.write(lambda: self._transaction(writes, ids, skips_locked=True))
+            return await self._connections.write(lambda: self._transaction(writes, places, skips_locked=True))
         except _ScopeGoneError as gone:
-            for scope, scope_id in ids.items():
+            for scope, scope_id in places.ids.items():
                 if scope_id in gone.scope_ids:
                     self._ids.forget(scope)
             return await self._commit(writes)
 
-    async def _resolve(self, writes: Sequence[Write]) -> Mapping[Scope, int]:
-        """Return the ids of the scopes; a scope that is missing is made only if something may be written to it.
+    async def _resolve(self, writes: Sequence[Write]) -> _Places:
+        """Return where the scopes are; one that is missing is made only if something is to be written to it.
 
         Raises:
             NotFoundError: A scope's run, or asset, was dropped a moment ago.
         """
         ids: dict[Scope, int] = {}
-        wanted: dict[Scope, bool] = {}
+        new: dict[int, int] = {}
+        wanted: dict[Scope, list[Write]] = {}
         for write in writes:
             scope_id = self._ids.get(write.scope)
             if scope_id is None:
-                sets = any(isinstance(operation, MAKES_ENTRY) for operation in write.operations)
-                wanted[write.scope] = wanted.get(write.scope, False) or sets
+                wanted.setdefault(write.scope, []).append(write)
             else:
                 ids[write.scope] = scope_id
         if wanted:
             now = self._clock()
             found = dict(await self._connections.read(lambda: find_scopes(self._statements, wanted, now)))
-            missing = [scope for scope, sets in wanted.items() if sets and scope not in found]
+            missing = [
+                scope
+                for scope, its_writes in wanted.items()
+                if scope not in found and any(self._without_scope(write, now) is None for write in its_writes)
+            ]
             if missing:
                 await self._connections.write(lambda: create_scopes(self._statements, missing, now))
                 # Looked up once they are committed, and not before: a drop that did not see them is seen here.
@@ -142,24 +158,35 @@ class GroupCommit:
                 for scope in missing:
                     if scope not in found:
                         raise dropped(scope)
+                    new[found[scope]] = now
             for scope, scope_id in found.items():
                 self._ids.remember(scope, scope_id)
             ids.update(found)
-        return ids
+        return _Places(ids, new)
+
+    def _without_scope(self, write: Write, now: Timestamp) -> Outcome | ScopeFullError | None:
+        """Return what comes of a write while its scope does not exist; None if it makes the scope."""
+        try:
+            applied = self._apply(ScopeState.of_nothing(now), write, now)
+        except ScopeFullError as error:
+            return error
+        return None if applied.changes else applied.outcome
 
     def _transaction(
-        self, writes: Sequence[Write], ids: Mapping[Scope, int], *, skips_locked: bool = False
+        self, writes: Sequence[Write], places: _Places, *, skips_locked: bool = False
     ) -> Script[Sequence[Outcome | StateMountError]]:
         now = self._clock()
-        states = yield from self._lock(writes, ids, now, skips_locked=skips_locked)
+        states = yield from self._lock(writes, places, now, skips_locked=skips_locked)
         work: dict[int, _ScopeWork] = {}
         answers: list[Outcome | StateMountError] = []
         for write in writes:
-            scope_id = ids.get(write.scope)
-            if scope_id is None:
-                answers.append(_nothing_there(write.operations))
-                continue
-            if scope_id not in states:
+            scope_id = places.ids.get(write.scope)
+            if scope_id is None or (scope_id in states and states[scope_id].is_new):
+                answer = self._without_scope(write, now)
+                if answer is not None:
+                    answers.append(answer)
+                    continue
+            if scope_id is None or scope_id not in states:
                 answers.append(UnavailableError(f"somebody else holds the lock of {write.scope}"))
                 continue
             state, scope_work = states[scope_id], work.setdefault(scope_id, _ScopeWork())
@@ -193,9 +220,10 @@ class GroupCommit:
         scope_work.add(apply(state, expired, writer=None, now=now, options=self._options), state)
 
     def _lock(
-        self, writes: Sequence[Write], ids: Mapping[Scope, int], now: Timestamp, *, skips_locked: bool
+        self, writes: Sequence[Write], places: _Places, now: Timestamp, *, skips_locked: bool
     ) -> Script[dict[int, ScopeState]]:
         """Lock the scopes, and read what the operations touch."""
+        ids = places.ids
         scope_ids = sorted(set(ids.values()))
         states: dict[int, ScopeState] = {}
         if not scope_ids:
@@ -210,7 +238,7 @@ class GroupCommit:
             for operation in write.operations:
                 if isinstance(operation, Clear):
                     cleared.add(write_id)
-                else:
+                elif not isinstance(operation, CheckScope):
                     pair = write_id, operation.key.encode()
                     keys[pair] = operation.key
                     if isinstance(operation, READS_VALUE):
@@ -219,7 +247,14 @@ class GroupCommit:
         pairs = [pair for pair in keys if pair not in valued] if valued else list(keys)
         rows, known = yield from self._statements.lock_and_read(scope_ids, pairs, skips_locked=skips_locked)
         for scope_id, revision, updated_at, entries, size in rows:
-            states[scope_id] = ScopeState(revision, updated_at, entries, size, keeps_values=keeps[scope_id])
+            states[scope_id] = ScopeState(
+                revision,
+                updated_at,
+                entries,
+                size,
+                keeps_values=keeps[scope_id],
+                is_new=places.new.get(scope_id) == revision,
+            )
         if len(states) < len(scope_ids) and not skips_locked:
             raise _ScopeGoneError(set(scope_ids) - set(states))
         for scope_id, key, revision, expires_at, size in known:
@@ -251,13 +286,13 @@ class GroupCommit:
         rows = yield self._statements.find_task(task_digest(task))
         scope_ids = sorted(row[1] for row in rows)
         if not scope_ids:
-            return _nothing_there([Clear()])
+            return _NOTHING_CLEARED
         states: dict[int, ScopeState] = {}
         rows = yield self._statements.lock_scopes(scope_ids)
         for scope_id, revision, updated_at, entries, size in rows:
             states[scope_id] = ScopeState(revision, updated_at, entries, size)
         if not states:
-            return _nothing_there([Clear()])
+            return _NOTHING_CLEARED
         yield from self._count_live(states, now)
         work: dict[int, _ScopeWork] = {}
         for scope_id, state in states.items():
@@ -269,16 +304,7 @@ class GroupCommit:
         return Outcome((status,), max(state.revision for state in states.values()))
 
 
-def _nothing_there(operations: Sequence[Operation]) -> Outcome:
-    """Return what comes of operations on a scope that does not exist, and that set nothing."""
-    results: list[Result] = []
-    for operation in operations:
-        is_there = 0 if isinstance(operation, Clear) else None
-        if operation.condition is not None and not operation.condition.holds(is_there):
-            results.append(Result("failed", 0))
-            break
-        results.append(Result("unchanged", 0))
-    return Outcome(tuple(results), 0)
+_NOTHING_CLEARED = Outcome((Result("unchanged", 0),), 0)
 
 
 class _ScopeWork:

@@ -34,6 +34,7 @@ FIELDS: dict[str, str] = {
     "reason": "Why it is refused, or why the outcome is unknown.",
     "task_instance_id": "The task instance that is addressed, by its UUID.",
     "task_instance_ids": "Those that one request registers together.",
+    "jti": "The token that is revoked.",
     "dag_id": "The dag that is addressed.",
     "run_id": "The run.",
     "task_id": "The task.",
@@ -107,7 +108,8 @@ class AuditLog:
     def _named(self, request: Request) -> Mapping[str, object]:
         """Return what the request addresses: what its path and query say, in the words of the request."""
         named: dict[str, object] = {}
-        names = self._query_names.get((request.template, request.method), frozenset())
+        asked = request.variant or request.method
+        names = self._query_names.get((request.template, asked), frozenset())
         given = [*request.query().items()] if names else []
         for name, text in [*((name, text) for name, text in given if name in names), *request.parameters.items()]:
             field = _PARAMETERS.get(name, name)

@@ -23,7 +23,7 @@ from statemount.model import JsonValue, Timestamp, from_datetime
 from statemount.service.expiry import DEFAULT, Expiry
 from statemount.service.limits import ValueLimits
 from statemount.service.values import UnreadableError, UnstorableError, read_json, stored_text
-from statemount.web.errors import LEFT_OUT, UnreadableBodyError
+from statemount.web.errors import LEFT_OUT, AmbiguousHeaderError, UnreadableBodyError
 from statemount.web.requests import ClientDisconnectedError, Request
 
 # The years 1 to 9999.
@@ -35,9 +35,12 @@ async def read_body(request: Request, max_bytes: int) -> bytes:
     """Return the body.
 
     Raises:
+        AmbiguousHeaderError: The request says two things about it: who reads it in between may take it for another.
         TooLargeError: As soon as it is known to be longer than ``max_bytes``.
         ClientDisconnectedError: The client went away.
     """
+    if request.ambiguous is not None:
+        raise AmbiguousHeaderError(request.ambiguous)
     announced = request.content_length
     if announced is not None and announced.isdigit() and (len(announced) > 18 or int(announced) > max_bytes):
         raise TooLargeError(max_bytes)
@@ -61,6 +64,7 @@ async def read_content(request: Request, max_bytes: int) -> JsonValue | bytes:
     """Return the body decoded: None if it is empty, and its bytes if the content type is not JSON's (as FastAPI).
 
     Raises:
+        AmbiguousHeaderError: See :func:`read_body`.
         UnreadableBodyError: It cannot be decoded.
         InvalidInputError: It is no JSON.
         TooLargeError: See :func:`read_body`.

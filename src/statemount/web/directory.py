@@ -9,14 +9,15 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Fiel
 from typing_extensions import Self
 
 from statemount.errors import InvalidInputError, Problem
-from statemount.model import NOT_MAPPED, Asset, AssetScope, Run, TaskInstance, TaskScope
+from statemount.model import NOT_MAPPED, Asset, AssetScope, Run, TaskInstance, TaskScope, Timestamp
 from statemount.service import StateService
 from statemount.service.registrar import READ, WRITE, Registration
-from statemount.web.bodies import read_content, read_model
+from statemount.web.bodies import ExpiresAt, read_content, read_model
 from statemount.web.parameters import (
     MAX_INTEGER,
     AssetText,
     Id,
+    Jti,
     MapIndex,
     PageQuery,
     Parameters,
@@ -143,6 +144,40 @@ class AssetBody(_Body):
     group: AssetText = "asset"
 
 
+def _exactly_one_is_needed(schema: dict[str, Any]) -> None:
+    """Describe an object with one of two properties."""
+    schema["oneOf"] = [{"required": ["task_instance_id"]}, {"required": ["jti"]}]
+    for name in ("task_instance_id", "jti"):
+        described = schema["properties"][name]
+        del described["default"]
+        described.update(described.pop("anyOf")[0])
+
+
+class RevocationBody(_Body):
+    """What is revoked: every token of a task instance, or one token with those that it is renewed to."""
+
+    model_config: ClassVar[ConfigDict] = ConfigDict(json_schema_extra=_exactly_one_is_needed)
+
+    task_instance_id: UUID | None = None
+    jti: Annotated[Jti | None, Field(description="The token's claim of this name.")] = None
+    expires_at: Annotated[
+        Union[ExpiresAt, None], Field(description="When the last of these tokens ends; null = in 30 days.")
+    ] = None
+
+    @model_validator(mode="after")
+    def check_is_one(self) -> Self:
+        """Refuse what names nothing, or two things."""
+        if (self.task_instance_id is None) is (self.jti is None):
+            raise ValueError("either task_instance_id or jti is needed")
+        return self
+
+    @property
+    def until(self) -> Timestamp | None:
+        """When it is over, as validated."""
+        until: Any = self.expires_at
+        return None if until is None else int(until)
+
+
 class _Answer(BaseModel):
     model_config: ClassVar[ConfigDict] = ConfigDict(defer_build=True)
 
@@ -228,6 +263,18 @@ class DirectoryEndpoints:
         """Take note of a success: the state is cleared if it is set so."""
         path = self._read(request, WRITE, TaskInstancePath)
         await self._registrar.succeeded(request.identity, path.task_instance_id)
+        return NO_CONTENT
+
+    async def post_revocation(self, request: Request) -> Response:
+        """Refuse tokens from now on."""
+        self._registrar.check(request.identity, WRITE)
+        body = read_model(RevocationBody, await read_content(request, self._max_body_bytes))
+        if body.task_instance_id is not None:
+            request.named = {"task_instance_id": str(body.task_instance_id)}
+            await self._registrar.revoke_task_instance(request.identity, body.task_instance_id, until=body.until)
+        elif body.jti is not None:
+            request.named = {"jti": body.jti}
+            await self._registrar.revoke_token(request.identity, body.jti, until=body.until)
         return NO_CONTENT
 
     async def delete_run(self, request: Request) -> Response:

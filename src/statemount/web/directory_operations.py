@@ -12,6 +12,7 @@ from statemount.web.directory import (
     AssetResponse,
     DirectoryEndpoints,
     OneTaskInstanceBody,
+    RevocationBody,
     RunPath,
     TaskInstanceResponse,
     TaskInstancesBody,
@@ -100,6 +101,19 @@ def directory_operations(directory: DirectoryEndpoints) -> Iterator[ApiOperation
         TaskInstancePath,
         permission=WRITE,
         description="Its state is cleared where the setting clear_on_success says so.",
+    )
+    yield ApiOperation(
+        "POST",
+        "/directory/revocations",
+        "revoke_tokens",
+        "Refuse the tokens of a task instance, or one token, from now on",
+        _TAG,
+        directory.post_revocation,
+        (_DONE,),
+        body=RevocationBody,
+        permission=WRITE,
+        description="For a task instance that has ended, or a token that got into wrong hands. State and registration "
+        "stay. Of several times for the same the latest counts.",
     )
     yield ApiOperation(
         "DELETE",

@@ -37,7 +37,7 @@ def asset_entry(scope: Scope, entry: Entry) -> str:
 
 def asset_entry_with_writer(scope: Scope, entry: Entry) -> str:
     """Return an asset's entry as JSON, with who wrote it."""
-    return f'{_head(scope, entry)},"last_updated_by":{_writer_text(entry.writer)}}}'
+    return f'{_head(scope, entry)},"last_updated_by":{writer_text(entry.writer)}}}'
 
 
 def entry_response(text: str, entry: Entry) -> Response:
@@ -105,12 +105,13 @@ def _second_text(seconds: int) -> str:
         return "0001-01-01T00:00:00" if seconds < 0 else "9999-12-31T23:59:59"
 
 
-def _writer_text(writer: Writer | None) -> str:
+def writer_text(writer: Writer | None) -> str:
+    """Return who wrote as JSON; null for nobody, and for what somebody else has stored."""
     if writer is None:
         return "null"
     try:
         return _text_of_writer(writer)
-    except (TypeError, ValueError):  # somebody else wrote it
+    except (TypeError, ValueError):
         return "null"
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 
+from statemount.clock import system_clock
 from statemount.interfaces import Authenticator, Clock
 from statemount.observer import Observer
 from statemount.service import StateService
@@ -15,6 +16,8 @@ from statemount.web.errors import EXECUTION_WORDING
 from statemount.web.operations import Answer, ApiOperation
 from statemount.web.parameters import NoParameters
 from statemount.web.route_set import Access, RouteSetApp
+from statemount.web.variants import WATCH
+from statemount.web.watching import Watching
 from statemount.web.worker_assets import BY_NAME, BY_PATH, BY_URI, WorkerAssetEndpoints
 from statemount.web.worker_tasks import AllMapIndicesQuery, TaskInstanceKeyPath, TaskInstancePath, WorkerTaskEndpoints
 
@@ -28,6 +31,8 @@ _DONE = Answer(204, "Done.")
 _FAILED = Answer(412, "The condition does not hold; the ETag is the current one.", ReasonedResponse, has_etag=True)
 _GONE = Answer(404, "There is no such task instance, asset or key.", NotFoundResponse)
 _FULL = Answer(409, "The task instance or asset would have too many keys, or too much in them.", ReasonedResponse)
+
+_EVENTS = Answer(200, "The events.")
 
 _TITLE = "Task state and asset state: execution API"
 _DESCRIPTION = "What workers call. Each reaches its own task instance, and the assets that its task is registered with."
@@ -51,21 +56,24 @@ def execution_app(
         observer: Is told of every request; None = nobody is.
     """
     operations: list[ApiOperation] = []
+    watching = Watching(service.watches, "execution", clock or system_clock)
     if "airflow33" in contracts:
         contract = CONTRACTS["airflow33"]
         tasks = WorkerTaskEndpoints(service, contract.tasks, max_body_bytes)
-        operations += _of_tasks("/store/ti", tasks)
+        operations += _of_tasks("/store/ti", tasks, watching)
         for addressing in (BY_NAME, BY_URI):
             assets = WorkerAssetEndpoints(service, contract.assets, max_body_bytes, addressing)
-            path = f"/store/asset/by-{addressing.by}"
-            operations += _of_assets(f"{path}/value", f"{path}/clear", assets, suffix=f"_by_{addressing.by}")
+            path, suffix = f"/store/asset/by-{addressing.by}", f"_by_{addressing.by}"
+            operations += _of_assets(f"{path}/value", f"{path}/clear", assets, suffix=suffix)
+            operations += _watches_of_assets(f"{path}/value", path, assets, watching, suffix=suffix)
     if "aip103" in contracts:
         contract = CONTRACTS["aip103"]
         tasks = WorkerTaskEndpoints(service, contract.tasks, max_body_bytes)
-        operations += _of_tasks("/state/ti", tasks, has_all_map_indices=True)
+        operations += _of_tasks("/state/ti", tasks, watching, has_all_map_indices=True)
         assets = WorkerAssetEndpoints(service, contract.assets, max_body_bytes, BY_PATH)
         path = "/state/asset/{name:encoded}"
         operations += _of_assets(f"{path}/{{key:path}}", path, assets)
+        operations += _watches_of_assets(f"{path}/{{key:path}}", path, assets, watching)
     return RouteSetApp(
         operations,
         wording=EXECUTION_WORDING,
@@ -78,7 +86,9 @@ def execution_app(
     )
 
 
-def _of_tasks(prefix: str, tasks: WorkerTaskEndpoints, *, has_all_map_indices: bool = False) -> Iterator[ApiOperation]:
+def _of_tasks(
+    prefix: str, tasks: WorkerTaskEndpoints, watching: Watching, *, has_all_map_indices: bool = False
+) -> Iterator[ApiOperation]:
     words = tasks.words
     name, tag = words.operation, words.tag
     whole = f"{prefix}/{{task_instance_id}}"
@@ -127,6 +137,26 @@ def _of_tasks(prefix: str, tasks: WorkerTaskEndpoints, *, has_all_map_indices: b
         TaskInstancePath,
         AllMapIndicesQuery if has_all_map_indices else NoParameters,
     )
+    yield ApiOperation(
+        WATCH,
+        whole,
+        f"watch_{name}",
+        "Watch the own task instance",
+        tag,
+        watching.endpoint(tasks.watched),
+        (_EVENTS, _GONE),
+        TaskInstancePath,
+    )
+    yield ApiOperation(
+        WATCH,
+        one,
+        f"watch_key_of_{name}",
+        "Watch a key of the own task instance",
+        tag,
+        watching.endpoint(tasks.watched_key),
+        (_EVENTS, _GONE),
+        TaskInstanceKeyPath,
+    )
 
 
 def _of_assets(one: str, whole: str, assets: WorkerAssetEndpoints, *, suffix: str = "") -> Iterator[ApiOperation]:
@@ -167,4 +197,30 @@ def _of_assets(one: str, whole: str, assets: WorkerAssetEndpoints, *, suffix: st
         assets.clear,
         (_DONE, _GONE, _FAILED),
         *of_asset,
+    )
+
+
+def _watches_of_assets(
+    one: str, whole: str, assets: WorkerAssetEndpoints, watching: Watching, *, suffix: str = ""
+) -> Iterator[ApiOperation]:
+    name, tag = f"{assets.words.operation}{suffix}", assets.words.tag
+    yield ApiOperation(
+        WATCH,
+        whole,
+        f"watch_{name}",
+        "Watch an asset",
+        tag,
+        watching.endpoint(assets.watched),
+        (_EVENTS, _GONE),
+        *assets.addressing.of_asset,
+    )
+    yield ApiOperation(
+        WATCH,
+        one,
+        f"watch_key_of_{name}",
+        "Watch a key of an asset",
+        tag,
+        watching.endpoint(assets.watched_key),
+        (_EVENTS, _GONE),
+        *assets.addressing.of_key,
     )

@@ -21,6 +21,8 @@ from statemount.web.answers import (
 )
 from statemount.web.operations import Answer, ApiOperation
 from statemount.web.parameters import NoParameters, Parameters, Place
+from statemount.web.variants import LIST, WATCH
+from statemount.web.watching import LAST_EVENT_ID, WatchQuery
 
 Json: TypeAlias = dict[str, Any]
 
@@ -59,6 +61,18 @@ _CONDITIONS: tuple[Json, ...] = (
         "schema": {"type": "string"},
     },
 )
+_LAST_EVENT_ID: Json = {
+    "name": LAST_EVENT_ID.title(),
+    "in": "header",
+    "required": False,
+    "description": "Of a watch: the revision up to which the client knows everything. Without it, the first event says "
+    "where the watch begins.",
+    "schema": {"type": "integer", "minimum": 0},
+}
+_EVENTS: Json = {
+    "schema": {"type": "string", "description": "Server-sent events, whose ids are revisions and whose data is JSON."}
+}
+_TOO_MANY_WATCHES = Answer(429, "Too many watches of the caller are open.", HTTPExceptionResponse)
 _RETRY: Json = {
     "Retry-After": {"description": "Seconds after which to try again.", "schema": {"type": "integer", "minimum": 0}},
 }
@@ -139,8 +153,13 @@ def openapi_document(operations: Sequence[ApiOperation], *, title: str, version:
     references, schemas = models_json_schema(ordered, ref_template=_REF, schema_generator=_Schemas)
     writer = _Writer({model: reference for (model, _), reference in references.items()})
     paths: Json = {}
-    for operation in operations:
-        paths.setdefault(path_of(operation), {})[operation.method.lower()] = writer.operation(operation)
+    for operation in sorted(operations, key=_is_watch):
+        described = paths.setdefault(path_of(operation), {})
+        method = _METHODS.get(operation.method, operation.method).lower()
+        if operation.method == WATCH and method in described:
+            writer.add_watch(described[method])
+        else:
+            described[method] = writer.operation(operation)
     return {
         "openapi": OPENAPI_VERSION,
         "info": {"title": title, "version": version, "description": description},
@@ -153,6 +172,13 @@ def openapi_document(operations: Sequence[ApiOperation], *, title: str, version:
         "tags": [{"name": tag} for tag in dict.fromkeys(operation.tag for operation in operations)],
     }
 
+
+def _is_watch(operation: ApiOperation) -> bool:
+    return operation.method == WATCH
+
+
+_METHODS = {LIST: "GET", WATCH: "GET"}
+"""The methods that requests of a special kind really have."""
 
 _PARAMETER = re.compile(r"\{(\w+)(?::(\w+))?\}")
 _KINDS = {
@@ -201,9 +227,22 @@ class _Writer:
         if operation.body is not None:
             content = {"application/json": {"schema": self._references[operation.body]}}
             described["requestBody"] = {"required": True, "content": content}
+        if operation.method == WATCH:
+            described["responses"]["200"] = {"description": "The events."}
+            self.add_watch(described)
         if operation.needs_authentication:
             described["security"] = [{BEARER: [] if operation.permission is None else [operation.permission]}]
         return described
+
+    def add_watch(self, described: Json) -> None:
+        """Add to an operation object that it can be watched what it gets."""
+        watching = "With `Accept: text/event-stream` it is watched: see the page *Watch* of the documentation."
+        described["description"] = " ".join(filter(None, [described.get("description"), watching]))
+        parameters = [_LAST_EVENT_ID, *_parameters(WatchQuery, "query")]
+        described["parameters"] = [*described.get("parameters", ()), *parameters]
+        described["responses"]["200"].setdefault("content", {})["text/event-stream"] = _EVENTS
+        described["responses"]["429"] = self.answer(_TOO_MANY_WATCHES, _RETRY)
+        described["responses"] = dict(sorted(described["responses"].items()))
 
     def answer(self, answer: Answer, headers: Json | None = None) -> Json:
         """Return a response object."""

@@ -39,6 +39,7 @@ class ApiOperation:
     """One method of one path.
 
     Args:
+        method: Of HTTP, or one of :data:`~statemount.web.variants.VARIANTS`.
         path: Below its route set, as :meth:`~statemount.web.routing.Router.add` takes it.
         operation_id: Airflow's, where Airflow has the operation. Unique in its route set.
         summary: A few words.

@@ -10,6 +10,7 @@ from uuid import UUID
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError
 
 from statemount.errors import InvalidInputError, Problem
+from statemount.interfaces import MAX_JTI_LENGTH
 from statemount.model import MAX_ASSET_NAME_LENGTH, MAX_ID_LENGTH, MAX_KEY_LENGTH, NOT_MAPPED
 
 MAX_INTEGER = 2**63 - 1
@@ -51,6 +52,7 @@ Id: TypeAlias = Annotated[str, Field(min_length=1, max_length=MAX_ID_LENGTH), Af
 AssetText: TypeAlias = Annotated[
     str, Field(min_length=1, max_length=MAX_ASSET_NAME_LENGTH), AfterValidator(_without_nul), _NO_NUL
 ]
+Jti: TypeAlias = Annotated[str, Field(min_length=1, max_length=MAX_JTI_LENGTH), AfterValidator(_without_nul), _NO_NUL]
 MapIndex: TypeAlias = Annotated[int, Field(ge=NOT_MAPPED, le=MAX_INTEGER), _PLAIN]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 
+from statemount.clock import system_clock
 from statemount.interfaces import Authenticator, Clock
 from statemount.observer import Observer
 from statemount.service import StateService
@@ -19,6 +20,8 @@ from statemount.web.parameters import MapIndexQuery, StatePageQuery
 from statemount.web.public_assets import AssetKeyPath, AssetPath, PublicAssetEndpoints
 from statemount.web.public_tasks import ClearQuery, PublicTaskEndpoints, TaskKeyPath, TaskPageQuery, TaskPath
 from statemount.web.route_set import Access, RouteSetApp
+from statemount.web.variants import WATCH
+from statemount.web.watching import Watching
 
 _DONE = Answer(204, "Done.")
 _WRITTEN = Answer(204, "Done.", has_etag=True)
@@ -30,6 +33,8 @@ _NO_TASK_INSTANCE = Answer(404, "There is no such task instance.", HTTPException
 _NO_TASK_KEY = Answer(404, "There is no such task instance, or no such key of it.", HTTPExceptionResponse)
 _NO_ASSET = Answer(404, "There is no such asset, or no such key of it.", HTTPExceptionResponse)
 _FULL = Answer(409, "The task instance or asset would have too many keys, or too much in them.", ReasonedResponse)
+
+_EVENTS = Answer(200, "The events.")
 
 _TITLE = "Task state and asset state: public API"
 _DESCRIPTION = "What people and services call, and where hosts register task instances and assets."
@@ -53,13 +58,16 @@ def public_app(
         observer: Is told of every request; None = nobody is.
     """
     operations: list[ApiOperation] = []
+    watching = Watching(service.watches, "public", clock or system_clock)
     for version, contract in CONTRACTS.items():
         if version in contracts:
             tasks = PublicTaskEndpoints(service, contract.tasks, max_body_bytes)
             assets = PublicAssetEndpoints(service, contract.assets, max_body_bytes)
             task = "/dags/{dag_id}/dagRuns/{dag_run_id}/taskInstances/{task_id}"
             operations += _of_tasks(f"{task}/{contract.segment}", tasks)
+            operations += _watches_of_tasks(f"{task}/{contract.segment}", tasks, watching)
             operations += _of_assets(f"/assets/{{asset_id}}/{contract.segment}", assets)
+            operations += _watches_of_assets(f"/assets/{{asset_id}}/{contract.segment}", assets, watching)
     operations += directory_operations(DirectoryEndpoints(service, max_body_bytes))
     return RouteSetApp(
         operations,
@@ -239,4 +247,58 @@ def _of_assets(whole: str, assets: PublicAssetEndpoints) -> Iterator[ApiOperatio
         (_DONE, _NO_ASSET, _FAILED),
         AssetPath,
         permission="state:delete",
+    )
+
+
+def _watches_of_tasks(whole: str, tasks: PublicTaskEndpoints, watching: Watching) -> Iterator[ApiOperation]:
+    name, tag = tasks.words.operation, tasks.words.tag
+    yield ApiOperation(
+        WATCH,
+        whole,
+        f"watch_{name}",
+        "Watch a task instance",
+        tag,
+        watching.endpoint(tasks.watched),
+        (_EVENTS,),
+        TaskPath,
+        MapIndexQuery,
+        permission="state:read",
+    )
+    yield ApiOperation(
+        WATCH,
+        f"{whole}/{{key:path}}",
+        f"watch_key_of_{name}",
+        "Watch a key of a task instance",
+        tag,
+        watching.endpoint(tasks.watched_key),
+        (_EVENTS,),
+        TaskKeyPath,
+        MapIndexQuery,
+        permission="state:read",
+    )
+
+
+def _watches_of_assets(whole: str, assets: PublicAssetEndpoints, watching: Watching) -> Iterator[ApiOperation]:
+    name, tag = assets.words.operation, assets.words.tag
+    yield ApiOperation(
+        WATCH,
+        whole,
+        f"watch_{name}",
+        "Watch an asset",
+        tag,
+        watching.endpoint(assets.watched),
+        (_EVENTS, _NO_ASSET),
+        AssetPath,
+        permission="state:read",
+    )
+    yield ApiOperation(
+        WATCH,
+        f"{whole}/{{key:path}}",
+        f"watch_key_of_{name}",
+        "Watch a key of an asset",
+        tag,
+        watching.endpoint(assets.watched_key),
+        (_EVENTS, _NO_ASSET),
+        AssetKeyPath,
+        permission="state:read",
     )

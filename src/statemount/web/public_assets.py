@@ -17,6 +17,7 @@ from statemount.web.parameters import Integer, Key, Parameters, StatePageQuery, 
 from statemount.web.public_tasks import writer_of
 from statemount.web.requests import Request
 from statemount.web.responses import NO_CONTENT, Response, changed, written
+from statemount.web.streams import Watched
 
 
 class AssetPath(Parameters):
@@ -113,6 +114,17 @@ class PublicAssetEndpoints:
         scope = asset_scope(asset, path.asset_id)
         await self._service.assets.clear(scope, writer=writer_of(request), condition=condition_of(request))
         return NO_CONTENT
+
+    async def watched(self, request: Request) -> Watched:
+        """Return what is to be watched: every key."""
+        path, asset, problems = await self._read(request, AssetPath, "state:read")
+        return Watched(asset_scope(asset, checked(path, problems).asset_id), None)
+
+    async def watched_key(self, request: Request) -> Watched:
+        """Return what is to be watched: one key."""
+        path, asset, problems = await self._read(request, AssetKeyPath, "state:read")
+        path = checked(path, problems)
+        return Watched(asset_scope(asset, path.asset_id), path.key)
 
     async def _read(
         self, request: Request, model: type[_PathT], permission: str

@@ -26,6 +26,7 @@ from statemount.web.parameters import (
 )
 from statemount.web.requests import Request
 from statemount.web.responses import NO_CONTENT, Response, changed, written
+from statemount.web.streams import Watched
 
 
 class TaskPath(Parameters):
@@ -143,6 +144,17 @@ class PublicTaskEndpoints:
         condition = condition_on_one_scope(request, all_map_indices=query.all_map_indices)
         await self._service.tasks.clear(target, writer=writer_of(request), condition=condition)
         return NO_CONTENT
+
+    async def watched(self, request: Request) -> Watched:
+        """Return what is to be watched: every key. Nobody asks whether the task instance exists."""
+        self._check(request, "state:read")
+        return Watched(_scope(*self._read(request, TaskPath, MapIndexQuery)), None)
+
+    async def watched_key(self, request: Request) -> Watched:
+        """Return what is to be watched: one key. Nobody asks whether the task instance exists."""
+        self._check(request, "state:read")
+        path, query = self._read(request, TaskKeyPath, MapIndexQuery)
+        return Watched(_scope(path, query), path.key)
 
     def _check(self, request: Request, permission: str) -> None:
         self._service.public.check(request.identity, permission, dag_id=request.parameters["dag_id"])

@@ -12,6 +12,7 @@ from typing import Generic, NamedTuple, TypeVar
 from urllib.parse import unquote_to_bytes
 
 from statemount.interfaces import AsgiScope
+from statemount.web.variants import VARIANTS
 
 _EndpointT = TypeVar("_EndpointT")
 
@@ -36,7 +37,7 @@ def request_path(asgi_scope: AsgiScope) -> RequestPath:
     is used from where it says the same as ``path``.
     """
     path: str = asgi_scope["path"]
-    raw: bytes = (asgi_scope.get("raw_path") or b"").partition(b"?")[0]
+    raw = _raw_path(asgi_scope)
     root: str = asgi_scope.get("root_path", "")
     text = path
     if root:
@@ -58,6 +59,16 @@ def request_path(asgi_scope: AsgiScope) -> RequestPath:
     if prefix:
         raw = raw[_raw_offset(raw, len(prefix)) :]
     return RequestPath(_strict(decoded[len(prefix) :]), raw)
+
+
+def encoded_path(asgi_scope: AsgiScope) -> str:
+    """Return what ``raw_path`` says, decoded as servers do; empty where there is none."""
+    return _lossy(_raw_path(asgi_scope))
+
+
+def _raw_path(asgi_scope: AsgiScope) -> bytes:
+    raw: bytes = (asgi_scope.get("raw_path") or b"").partition(b"?")[0]
+    return raw
 
 
 def _below(path: str, root: str) -> str:
@@ -111,13 +122,19 @@ class Route(Generic[_EndpointT]):
     Args:
         template: See :meth:`Router.add`.
         endpoints: By method. What answers GET answers HEAD too.
+
+    Attributes:
+        variants: Those of the endpoints that answer a GET of a special kind, by its name.
     """
 
-    __slots__ = ("allow", "endpoints", "parameters", "template")
+    __slots__ = ("allow", "endpoints", "parameters", "template", "variants")
 
     def __init__(self, template: str, endpoints: Mapping[str, _EndpointT]) -> None:
         self.template: str = template
-        self.endpoints: dict[str, _EndpointT] = dict(endpoints)
+        self.variants: dict[str, _EndpointT] = {name: endpoints[name] for name in VARIANTS if name in endpoints}
+        self.endpoints: dict[str, _EndpointT] = {
+            method: endpoint for method, endpoint in endpoints.items() if method not in VARIANTS
+        }
         if "GET" in self.endpoints:
             self.endpoints["HEAD"] = self.endpoints["GET"]
         self.allow: bytes = ", ".join(sorted(self.endpoints)).encode()

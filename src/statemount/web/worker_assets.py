@@ -17,6 +17,7 @@ from statemount.web.errors import MissingKeyError
 from statemount.web.parameters import AssetText, Key, NoParameters, Parameters, Place, read_parameters
 from statemount.web.requests import Request
 from statemount.web.responses import NO_CONTENT, Response, written
+from statemount.web.streams import Watched
 
 
 class AssetNamePath(Parameters):
@@ -153,6 +154,15 @@ class WorkerAssetEndpoints:
         writer = await self._service.workers.writer(request.identity)
         await self._service.assets.clear(scope, writer=writer, condition=condition_of(request))
         return NO_CONTENT
+
+    async def watched(self, request: Request) -> Watched:
+        """Return what is to be watched: every key of an asset."""
+        return Watched(await self._scope(request, self._address(request, has_key=False), "read"), None)
+
+    async def watched_key(self, request: Request) -> Watched:
+        """Return what is to be watched: one key."""
+        address = self._address(request)
+        return Watched(await self._scope(request, address, "read"), address.key)
 
     def _address(self, request: Request, *, has_key: bool = True) -> _Address:
         addressing = self.addressing

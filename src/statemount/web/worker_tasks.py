@@ -21,6 +21,7 @@ from statemount.web.errors import MissingKeyError
 from statemount.web.parameters import Key, Parameters, checked, read_parameters, uuid_of
 from statemount.web.requests import Request
 from statemount.web.responses import NO_CONTENT, Response, written
+from statemount.web.streams import Watched
 
 
 class TaskInstancePath(Parameters):
@@ -122,6 +123,16 @@ class WorkerTaskEndpoints:
         condition = condition_on_one_scope(request, all_map_indices=query.all_map_indices)
         await self._service.tasks.clear(target, writer=Writer.of_task(scope), condition=condition)
         return NO_CONTENT
+
+    async def watched(self, request: Request) -> Watched:
+        """Return what is to be watched: every key of a task instance."""
+        path = checked(*self._read(request, TaskInstancePath, "read"))
+        return Watched(await self._scope(request, path.task_instance_id), None)
+
+    async def watched_key(self, request: Request) -> Watched:
+        """Return what is to be watched: one key."""
+        path = checked(*self._read_key(request, "read"))
+        return Watched(await self._scope(request, path.task_instance_id), path.key)
 
     def _read(self, request: Request, model: type[_PathT], action: Action) -> tuple[_PathT | None, list[Problem]]:
         """Return what is addressed and what is wrong with it, once the worker is known to reach it."""

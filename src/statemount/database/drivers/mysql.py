@@ -62,6 +62,8 @@ class MySQLDriver(ServerDriver):
 
     async def prepare(self, raw: Any, *, is_reader: bool) -> None:
         await self._run_sql(raw, "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED")
+        if is_reader:
+            await self._run_sql(raw, "SET SESSION TRANSACTION READ ONLY")
         await self._run_sql(
             raw,
             "SET SESSION time_zone = '+00:00', innodb_lock_wait_timeout = %s, sql_mode = 'STRICT_ALL_TABLES,"

@@ -92,7 +92,8 @@ class PostgreSQLDriver(ServerDriver):
         return _state(error) == _PROTOCOL_VIOLATION and "unsupported startup parameter" in str(error)  # PgBouncer's
 
     async def prepare(self, raw: Any, *, is_reader: bool) -> None:
-        return None
+        if is_reader and not self._is_pooled:
+            await raw.execute("SET default_transaction_read_only = on")
 
     async def read(self, raw: Any, factory: ScriptFactory[T]) -> T:
         if not self._is_pooled:

@@ -3,13 +3,29 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import TypeAlias
 
 from statemount.database.query import Query, Row, Script
-from statemount.database.rows import NewScope, WriteSet
+from statemount.database.rows import EntryRow, NewScope, Part, WriteSet
 from statemount.database.schema import TableNames
 from statemount.database.statements.styles import Style
 from statemount.model import Timestamp
+
+PageStatements: TypeAlias = Mapping[tuple[bool, bool], str]
+"""The statements that list, by whether the part is ranged and whether it has keys alone."""
+
+
+def page_statements(make: Callable[[bool, str], str], *, key: str = "key") -> PageStatements:
+    """Make the statements that list; the one for the first part of everything is as short as can be.
+
+    Args:
+        make: Takes whether the part is ranged, and the columns of the entries in it.
+        key: The name of the column, quoted where it has to be.
+    """
+    names = [key if name == "key" else "'' AS value" if name == "value" else name for name in EntryRow._fields]
+    columns = {False: "*", True: ", ".join(names)}  # where only keys are wanted a long value is not even fetched
+    return {(ranged, bare): make(ranged, columns[bare]) for ranged in (False, True) for bare in (False, True)}
 
 
 class StoreStatements(ABC):
@@ -37,6 +53,11 @@ class StoreStatements(ABC):
             f" FROM {t.scope} s JOIN {t.change} c ON c.scope_id = s.id"
             " WHERE s.digest = ? AND c.revision > ? ORDER BY c.revision LIMIT ?"
         )
+        self._tail = style(
+            f"SELECT s.digest, s.revision, c.revision, c.kind, c.{key}, c.changed_at, c.writer, c.size, c.value,"
+            f" c.expires_at FROM {t.scope} s LEFT JOIN {t.change} c ON c.scope_id = s.id AND c.revision > ?"
+            " WHERE s.digest = ? ORDER BY c.revision LIMIT ?"
+        )
         self._find_task = style(f"SELECT digest, id FROM {t.scope} WHERE task_digest = ?")
         self._find_run = style(f"SELECT digest, id FROM {t.scope} WHERE run_digest = ?")
         expired = f"SELECT scope_id, {key} FROM {t.entry} WHERE"
@@ -60,8 +81,8 @@ class StoreStatements(ABC):
         """Rows: digest, scope id, then as :meth:`read_by_id` from the key on, all None if only the scope exists."""
 
     @abstractmethod
-    def list_page(self, digest: bytes, now: Timestamp, limit: int, offset: int) -> Query:
-        """Rows: the scope's revision, its count of live entries, then an entry from the key on, as above.
+    def list_page(self, digest: bytes, now: Timestamp, part: Part) -> Query:
+        """Rows: the scope's revision, how many live entries have the prefix, then an entry from the key on, as above.
 
         In the order of the keys. One row with a key of None where the page is empty; none where the scope does not
         exist.
@@ -81,6 +102,18 @@ class StoreStatements(ABC):
     def changes(self, digest: bytes, after: int, limit: int) -> Query:
         """Rows: revision, kind, key, changed_at, writer, size, value, expires_at; oldest first."""
         return Query(self._changes, (digest, after, limit))
+
+    @abstractmethod
+    def revisions(self, digests: Sequence[bytes]) -> Query:
+        """Rows: digest, revision, of those that exist."""
+
+    def tails(self, positions: Sequence[tuple[bytes, int]], limit: int) -> Script[Sequence[Row]]:
+        """Return what the logs of scopes have after a revision, oldest first and at most ``limit`` lines of each.
+
+        Rows: digest, the scope's revision, then as :meth:`changes`; one row with None from there on where there is
+        nothing, none where the scope does not exist. Revision and lines are of one moment.
+        """
+        return (yield Query(self._tail, [(after, digest, limit) for digest, after in positions], "each"))
 
     @abstractmethod
     def find_scopes(self, digests: Sequence[bytes], now: Timestamp) -> Query:

@@ -7,9 +7,7 @@ from functools import lru_cache
 
 from statemount.database.query import Query
 from statemount.database.schema import TableNames
-from statemount.database.statements.styles import Style, numbered, percent, qmark
-
-_STYLES: dict[str, Style] = {"sqlite": qmark, "postgresql": numbered, "mysql": percent}
+from statemount.database.statements.styles import Style, style_of
 
 # Rows that are read to be removed are locked; SQLite has one writer at a time.
 _LOCKS = {"sqlite": "", "postgresql": " FOR UPDATE", "mysql": " FOR UPDATE"}
@@ -39,7 +37,7 @@ class DirectoryStatements:
     """
 
     def __init__(self, dialect: str, tables: TableNames) -> None:
-        style = _STYLES[dialect]
+        style = style_of(dialect)
         task, asset, link = tables.task_instance, tables.asset, tables.task_asset
         self._tasks = _listed(
             style,

@@ -10,12 +10,13 @@ from functools import lru_cache
 from itertools import chain
 
 from statemount.database.query import Query, Script
-from statemount.database.rows import NewScope, WriteSet
+from statemount.database.rows import NewScope, Part, WriteSet
 from statemount.database.schema import TableNames
-from statemount.database.statements.base import StoreStatements
+from statemount.database.statements.base import StoreStatements, page_statements
 from statemount.database.statements.styles import percent
 from statemount.model import Timestamp
 
+_LIVE = "(expires_at IS NULL OR expires_at > %s)"
 _SIZES = 512  # more than the sizes of a group, so that a statement is made once for each size
 
 
@@ -66,14 +67,8 @@ class MySQLStatements(StoreStatements):
             f") p STRAIGHT_JOIN {t.scope} s ON s.digest = p.p_digest"
             f" LEFT JOIN {t.entry} e ON e.scope_id = s.id AND e.`key` = p.p_key",
         )
-        live = "(expires_at IS NULL OR expires_at > %s)"
-        self._list_page = (
-            f"SELECT s.revision, (SELECT count(*) FROM {t.entry} WHERE scope_id = s.id AND {live}),"
-            " e.`key`, e.value, e.updated_at, e.revision, e.expires_at, e.writer"
-            f" FROM {t.scope} s LEFT JOIN (SELECT * FROM {t.entry} WHERE scope_id ="
-            f" (SELECT id FROM {t.scope} WHERE digest = %s) AND {live} ORDER BY `key` LIMIT %s OFFSET %s) e"
-            " ON e.scope_id = s.id WHERE s.digest = %s ORDER BY e.`key`"
-        )
+        self._list_page = page_statements(self._page, key="`key`")
+        self._revisions = _items(f"SELECT digest, revision FROM {t.scope} WHERE digest IN", "")
         self._find_scopes = _items(
             f"SELECT s.digest, s.id FROM {t.scope} s WHERE NOT EXISTS (SELECT 1 FROM {t.dropped_run} d"
             " WHERE d.run_digest = s.run_digest AND d.expires_at > %s) AND s.digest IN",
@@ -90,7 +85,7 @@ class MySQLStatements(StoreStatements):
         self._lock_scopes = _items(counters, " ORDER BY id FOR UPDATE")
         self._lock_free_scopes = _items(counters, " ORDER BY id FOR UPDATE SKIP LOCKED")
         self._count_live = _items(
-            f"SELECT scope_id, count(*) FROM {t.entry} WHERE {live} AND scope_id IN", " GROUP BY scope_id"
+            f"SELECT scope_id, count(*) FROM {t.entry} WHERE {_LIVE} AND scope_id IN", " GROUP BY scope_id"
         )
         self._read_known = _rows(
             "SELECT e.scope_id, e.`key`, e.revision, e.expires_at, length(e.value) FROM (",
@@ -130,6 +125,17 @@ class MySQLStatements(StoreStatements):
             _items(f"DELETE FROM {t.scope} WHERE id IN", ""),
         ]
 
+    def _page(self, ranged: bool, columns: str) -> str:
+        t = self.tables
+        bounds = " AND `key` >= %s AND `key` < %s" if ranged else ""
+        return (
+            f"SELECT s.revision, (SELECT count(*) FROM {t.entry} WHERE scope_id = s.id AND {_LIVE}{bounds}),"
+            " e.`key`, e.value, e.updated_at, e.revision, e.expires_at, e.writer"
+            f" FROM {t.scope} s LEFT JOIN (SELECT {columns} FROM {t.entry} WHERE scope_id ="
+            f" (SELECT id FROM {t.scope} WHERE digest = %s) AND {_LIVE}{bounds} ORDER BY `key` LIMIT %s OFFSET %s) e"
+            " ON e.scope_id = s.id WHERE s.digest = %s ORDER BY e.`key`"
+        )
+
     def read_by_id(self, pairs: Sequence[tuple[int, bytes]]) -> Query:
         return Query(self._read_by_id(len(pairs)), _flat(pairs))
 
@@ -139,8 +145,13 @@ class MySQLStatements(StoreStatements):
     def read_by_digest(self, pairs: Sequence[tuple[bytes, bytes]]) -> Query:
         return Query(self._read_by_digest(len(pairs)), _flat(pairs))
 
-    def list_page(self, digest: bytes, now: Timestamp, limit: int, offset: int) -> Query:
-        return Query(self._list_page, (now, digest, now, limit, offset, digest))
+    def list_page(self, digest: bytes, now: Timestamp, part: Part) -> Query:
+        counted, listed = ((part.prefix, part.end), (part.first, part.end)) if part.is_ranged else ((), ())
+        sql = self._list_page[part.is_ranged, part.keys_only]
+        return Query(sql, (now, *counted, digest, now, *listed, part.limit, part.offset, digest))
+
+    def revisions(self, digests: Sequence[bytes]) -> Query:
+        return Query(self._revisions(len(digests)), digests)
 
     def find_scopes(self, digests: Sequence[bytes], now: Timestamp) -> Query:
         return Query(self._find_scopes(len(digests)), (now, *digests))

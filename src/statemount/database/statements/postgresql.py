@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from statemount.database.query import Query, Script
-from statemount.database.rows import NewScope, WriteSet
+from statemount.database.query import Query, Row, Script
+from statemount.database.rows import NewScope, Part, WriteSet
 from statemount.database.schema import TableNames
-from statemount.database.statements.base import StoreStatements
+from statemount.database.statements.base import StoreStatements, page_statements
 from statemount.database.statements.styles import numbered
 from statemount.model import Timestamp
 
@@ -32,14 +32,14 @@ class PostgreSQLStatements(StoreStatements):
             f" FROM unnest($1::bytea[], $2::bytea[]) AS p (digest, key) JOIN {t.scope} s ON s.digest = p.digest"
             f" LEFT JOIN {t.entry} e ON e.scope_id = s.id AND e.key = p.key"
         )
-        self._list_page = (
-            "SELECT s.revision,"
-            f" (SELECT count(*) FROM {t.entry} c WHERE c.scope_id = s.id"
-            " AND (c.expires_at IS NULL OR c.expires_at > $2)),"
-            " e.key, e.value, e.updated_at, e.revision, e.expires_at, e.writer"
-            f" FROM {t.scope} s LEFT JOIN LATERAL (SELECT * FROM {t.entry} p WHERE p.scope_id = s.id"
-            " AND (p.expires_at IS NULL OR p.expires_at > $2) ORDER BY p.key LIMIT $3 OFFSET $4) e ON true"
-            " WHERE s.digest = $1 ORDER BY e.key"
+        self._list_page = page_statements(self._page)
+        self._revisions = f"SELECT digest, revision FROM {t.scope} WHERE digest = ANY ($1::bytea[])"
+        # One look-up in the index for each scope, whatever the planner thinks of how many there are.
+        self._tails = (
+            "SELECT s.digest, s.revision, c.revision, c.kind, c.key, c.changed_at, c.writer, c.size, c.value,"
+            f" c.expires_at FROM unnest($1::bytea[], $2::bigint[]) AS p (digest, after) JOIN {t.scope} s"
+            f" ON s.digest = p.digest LEFT JOIN LATERAL (SELECT * FROM {t.change} l WHERE l.scope_id = s.id"
+            " AND l.revision > p.after ORDER BY l.revision LIMIT $3) c ON true ORDER BY s.id, c.revision"
         )
         self._find_scopes = (
             f"SELECT s.digest, s.id FROM {t.scope} s WHERE s.digest = ANY ($1::bytea[]) AND NOT EXISTS"
@@ -99,6 +99,19 @@ class PostgreSQLStatements(StoreStatements):
             f"DELETE FROM {t.scope} WHERE id = ANY ($1::bigint[])",
         ]
 
+    def _page(self, ranged: bool, columns: str) -> str:
+        t = self.tables
+        counted, listed = (" AND c.key >= $5 AND c.key < $6", " AND p.key >= $7 AND p.key < $6") if ranged else ("", "")
+        return (
+            "SELECT s.revision,"
+            f" (SELECT count(*) FROM {t.entry} c WHERE c.scope_id = s.id"
+            f" AND (c.expires_at IS NULL OR c.expires_at > $2){counted}),"
+            " e.key, e.value, e.updated_at, e.revision, e.expires_at, e.writer"
+            f" FROM {t.scope} s LEFT JOIN LATERAL (SELECT {columns} FROM {t.entry} p WHERE p.scope_id = s.id"
+            f" AND (p.expires_at IS NULL OR p.expires_at > $2){listed} ORDER BY p.key LIMIT $3 OFFSET $4) e ON true"
+            " WHERE s.digest = $1 ORDER BY e.key"
+        )
+
     def read_by_id(self, pairs: Sequence[tuple[int, bytes]]) -> Query:
         return Query(self._read_by_id, _columns(pairs))
 
@@ -108,8 +121,16 @@ class PostgreSQLStatements(StoreStatements):
     def read_by_digest(self, pairs: Sequence[tuple[bytes, bytes]]) -> Query:
         return Query(self._read_by_digest, _columns(pairs))
 
-    def list_page(self, digest: bytes, now: Timestamp, limit: int, offset: int) -> Query:
-        return Query(self._list_page, (digest, now, limit, offset))
+    def list_page(self, digest: bytes, now: Timestamp, part: Part) -> Query:
+        bounds = (part.prefix, part.end, part.first) if part.is_ranged else ()
+        sql = self._list_page[part.is_ranged, part.keys_only]
+        return Query(sql, (digest, now, part.limit, part.offset, *bounds))
+
+    def revisions(self, digests: Sequence[bytes]) -> Query:
+        return Query(self._revisions, (digests,))
+
+    def tails(self, positions: Sequence[tuple[bytes, int]], limit: int) -> Script[Sequence[Row]]:
+        return (yield Query(self._tails, (*_columns(positions), limit)))
 
     def find_scopes(self, digests: Sequence[bytes], now: Timestamp) -> Query:
         return Query(self._find_scopes, (digests, now))

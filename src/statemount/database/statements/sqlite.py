@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from functools import partial
 
 from statemount.database.query import Query, Row, Script
-from statemount.database.rows import ChangeRow, EntryRow, NewScope, WriteSet
+from statemount.database.rows import ChangeRow, EntryRow, NewScope, Part, WriteSet
 from statemount.database.schema import TableNames
-from statemount.database.statements.base import StoreStatements
+from statemount.database.statements.base import StoreStatements, page_statements
 from statemount.database.statements.packed import FIELD, ROW, filled, number, pieces, rows_of, sized
 from statemount.database.statements.styles import qmark
 from statemount.model import Timestamp
@@ -41,22 +41,22 @@ class SQLiteStatements(StoreStatements):
             "SELECT s.digest, s.id, e.key, e.value, e.updated_at, e.revision, e.expires_at, e.writer"
             f" FROM {t.scope} s LEFT JOIN {t.entry} e ON e.scope_id = s.id AND e.key = ?2 WHERE s.digest = ?1"
         )
-        live = "(expires_at IS NULL OR expires_at > ?2)"
-        found = (
-            f"WITH s (id, revision, live) AS MATERIALIZED (SELECT id, revision,"
-            f" (SELECT count(*) FROM {t.entry} WHERE scope_id = {t.scope}.id AND {live})"
-            f" FROM {t.scope} WHERE digest = ?1)"
+        self._list_page = page_statements(self._page)
+        self._list_packed = page_statements(self._packed_page)
+        self._revision = f"SELECT digest, revision FROM {t.scope} WHERE digest = ?"
+        self._revisions_packed = sized(
+            "WITH p (number, digest) AS (VALUES ",
+            "({}, ?)",
+            f") SELECT group_concat(p.number || '{FIELD}' || s.revision, '{ROW}')"
+            f" FROM p CROSS JOIN {t.scope} s ON s.digest = p.digest",
         )
-        page = f"SELECT * FROM {t.entry} WHERE scope_id = (SELECT id FROM s) AND {live} ORDER BY key LIMIT ?3 OFFSET ?4"
-        self._list_page = (
-            f"{found} SELECT s.revision, s.live, e.key, e.value, e.updated_at, e.revision, e.expires_at, e.writer"
-            f" FROM s LEFT JOIN ({page}) e ON true ORDER BY e.key"
-        )
-        self._list_packed = (
-            f"{found} SELECT s.revision || '{FIELD}' || s.live || coalesce('{ROW}' || (SELECT group_concat("
-            f"hex(key) || '{FIELD}' || updated_at || '{FIELD}' || revision || '{FIELD}' || coalesce(expires_at, '')"
-            f" || '{FIELD}' || coalesce(writer, '') || '{FIELD}' || typeof(value) || '{FIELD}' || value, '{ROW}')"
-            f" FROM ({page})), '') FROM s"
+        self._tail_packed = (
+            f"SELECT s.revision || coalesce('{ROW}' || (SELECT group_concat(revision || '{FIELD}' || kind || '{FIELD}'"
+            f" || typeof(key) || '{FIELD}' || coalesce(hex(key), '') || '{FIELD}' || changed_at || '{FIELD}'"
+            f" || coalesce(writer, '') || '{FIELD}' || size || '{FIELD}' || coalesce(expires_at, '') || '{FIELD}'"
+            f" || typeof(value) || '{FIELD}' || coalesce(value, ''), '{ROW}') FROM (SELECT * FROM {t.change}"
+            f" WHERE scope_id = s.id AND revision > ?1 ORDER BY revision LIMIT ?3)), '') FROM {t.scope} s"
+            " WHERE s.digest = ?2"
         )
         self._find_scope = (
             f"SELECT s.digest, s.id FROM {t.scope} s WHERE s.digest = ? AND NOT EXISTS"
@@ -123,6 +123,37 @@ class SQLiteStatements(StoreStatements):
             f"DELETE FROM {t.scope} WHERE id = ?",
         ]
 
+    def _page_of(self, ranged: bool, columns: str) -> tuple[str, str]:
+        """Return what finds the scope and counts, as ``s``, and what selects the entries."""
+        entry, scope = self.tables.entry, self.tables.scope
+        live = "(expires_at IS NULL OR expires_at > ?2)"
+        counted, listed = (" AND key >= ?5 AND key < ?6", " AND key >= ?7 AND key < ?6") if ranged else ("", "")
+        found = (
+            f"WITH s (id, revision, live) AS MATERIALIZED (SELECT id, revision,"
+            f" (SELECT count(*) FROM {entry} WHERE scope_id = {scope}.id AND {live}{counted})"
+            f" FROM {scope} WHERE digest = ?1)"
+        )
+        return found, (
+            f"SELECT {columns} FROM {entry} WHERE scope_id = (SELECT id FROM s) AND {live}{listed}"
+            " ORDER BY key LIMIT ?3 OFFSET ?4"
+        )
+
+    def _page(self, ranged: bool, columns: str) -> str:
+        found, page = self._page_of(ranged, columns)
+        return (
+            f"{found} SELECT s.revision, s.live, e.key, e.value, e.updated_at, e.revision, e.expires_at, e.writer"
+            f" FROM s LEFT JOIN ({page}) e ON true ORDER BY e.key"
+        )
+
+    def _packed_page(self, ranged: bool, columns: str) -> str:
+        found, page = self._page_of(ranged, columns)
+        return (
+            f"{found} SELECT s.revision || '{FIELD}' || s.live || coalesce('{ROW}' || (SELECT group_concat("
+            f"hex(key) || '{FIELD}' || updated_at || '{FIELD}' || revision || '{FIELD}' || coalesce(expires_at, '')"
+            f" || '{FIELD}' || coalesce(writer, '') || '{FIELD}' || typeof(value) || '{FIELD}' || value, '{ROW}')"
+            f" FROM ({page})), '') FROM s"
+        )
+
     def read_by_id(self, pairs: Sequence[tuple[int, bytes]]) -> Query:
         if len(pairs) == 1:
             return Query(self._read_by_id, pairs[0])
@@ -136,9 +167,24 @@ class SQLiteStatements(StoreStatements):
     def read_by_digest(self, pairs: Sequence[tuple[bytes, bytes]]) -> Query:
         return Query(self._read_by_digest, pairs, "each")
 
-    def list_page(self, digest: bytes, now: Timestamp, limit: int, offset: int) -> Query:
-        args = (digest, now, limit, offset)
-        return Query(self._list_packed, args, "packed", _page, Query(self._list_page, args))
+    def list_page(self, digest: bytes, now: Timestamp, part: Part) -> Query:
+        kind = part.is_ranged, part.keys_only
+        args = [digest, now, part.limit, part.offset]
+        if part.is_ranged:
+            args += [part.prefix, part.end, part.first]
+        return Query(self._list_packed[kind], args, "packed", _page, Query(self._list_page[kind], args))
+
+    def revisions(self, digests: Sequence[bytes]) -> Query:
+        rows = [(digest,) for digest in digests]
+        sql, args = filled(self._revisions_packed, rows)
+        return Query(sql, args, "packed", partial(_revisions, digests), Query(self._revision, rows, "each"))
+
+    def tails(self, positions: Sequence[tuple[bytes, int]], limit: int) -> Script[Sequence[Row]]:
+        rows: list[Row] = []
+        for digest, after in positions:
+            args = (after, digest, limit)
+            rows += yield Query(self._tail_packed, args, "packed", partial(_tail, digest), Query(self._tail, args))
+        return rows
 
     def find_scopes(self, digests: Sequence[bytes], now: Timestamp) -> Query:
         return Query(self._find_scope, [(digest, now) for digest in digests], "each")
@@ -212,4 +258,36 @@ def _page(text: str) -> Sequence[Row]:
 
 
 def _key(row: Row) -> bytes:
+    return row[2]  # type: ignore[no-any-return]
+
+
+def _revisions(digests: Sequence[bytes], text: str) -> Sequence[Row]:
+    return [(digests[int(index)], int(revision)) for index, revision in rows_of(text, 2)]
+
+
+def _tail(digest: bytes, text: str) -> Sequence[Row]:
+    head, _, lines = text.partition(ROW)
+    scope_revision = int(head)
+    if not lines:
+        return [(digest, scope_revision, *[None] * 8)]
+    rows: list[Row] = []
+    for revision, kind, key_kind, key, at, writer, size, expires_at, value_kind, value in rows_of(lines, 10):
+        if key_kind not in ("blob", "null") or value_kind not in ("text", "null"):
+            raise ValueError("somebody else's row")
+        line = (
+            int(revision),
+            kind,
+            bytes.fromhex(key) if key_kind == "blob" else None,
+            int(at),
+            writer or None,
+            int(size),
+            value if value_kind == "text" else None,
+            number(expires_at),
+        )
+        rows.append((digest, scope_revision, *line))
+    rows.sort(key=_revision)
+    return rows
+
+
+def _revision(row: Row) -> int:
     return row[2]  # type: ignore[no-any-return]

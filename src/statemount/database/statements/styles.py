@@ -24,3 +24,11 @@ def numbered(sql: str) -> str:
 def percent(sql: str) -> str:
     """``%s``: MariaDB and MySQL."""
     return sql.replace("?", "%s")
+
+
+_STYLES: dict[str, Style] = {"sqlite": qmark, "postgresql": numbered, "mysql": percent}
+
+
+def style_of(dialect: str) -> Style:
+    """Return the style of ``sqlite``, ``postgresql`` or ``mysql``."""
+    return _STYLES[dialect]

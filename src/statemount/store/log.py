@@ -1,0 +1,73 @@
+"""The logs of many scopes at once: where they are, and what they have after some revision."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
+from itertools import islice
+from typing import Any
+
+from statemount.database.connections import Connections
+from statemount.database.digests import scope_digest
+from statemount.database.query import Row, Script
+from statemount.database.statements.base import StoreStatements
+from statemount.model import Change, LogTail, Scope
+from statemount.store.writers import read_writer
+
+_SCOPES = 1000
+"""So many scopes a statement is about, at most."""
+
+
+def change_of(row: Sequence[Any]) -> Change:
+    """Return the change of a row: revision, kind, key, changed_at, writer, size, value, expires_at."""
+    revision, kind, key, at, writer, size, value, end = row
+    return Change(
+        revision, kind, None if key is None else bytes(key).decode(), at, read_writer(writer), size, value, end
+    )
+
+
+class Log:
+    """Reads the logs of scopes."""
+
+    def __init__(self, connections: Connections, statements: StoreStatements) -> None:
+        self._connections = connections
+        self._statements = statements
+
+    async def revisions(self, scopes: Collection[Scope]) -> Mapping[Scope, int]:
+        """Return the revision of each scope."""
+        found = dict.fromkeys(scopes, 0)
+        for part in _pieces(scopes):
+            digests = {_digest(scope): scope for scope in part}
+            wanted = list(digests)
+            rows = await self._connections.read(lambda: self._revisions_script(wanted))  # noqa: B023 - awaited here
+            for digest, revision in rows:
+                found[digests[bytes(digest)]] = revision
+        return found
+
+    def _revisions_script(self, digests: Sequence[bytes]) -> Script[Sequence[Row]]:
+        return (yield self._statements.revisions(digests))
+
+    async def tails(self, positions: Mapping[Scope, int], limit: int) -> Mapping[Scope, LogTail]:
+        """Return what the log of each scope has after a revision."""
+        revisions: dict[Scope, int] = {}
+        changes: dict[Scope, list[Change]] = {scope: [] for scope in positions}
+        for part in _pieces(positions):
+            digests = {_digest(scope): scope for scope in part}
+            wanted = [(digest, positions[scope]) for digest, scope in digests.items()]
+            rows = await self._connections.read(lambda: self._statements.tails(wanted, limit))  # noqa: B023
+            for row in rows:
+                scope = digests[bytes(row[0])]
+                revisions[scope] = row[1]
+                if row[2] is not None:
+                    changes[scope].append(change_of(row[2:]))
+        return {
+            scope: LogTail.after(after, revisions.get(scope, 0), changes[scope]) for scope, after in positions.items()
+        }
+
+
+_digest = lru_cache(maxsize=16_384)(scope_digest)  # whoever watches many scopes asks for the same ones again and again
+
+
+def _pieces(scopes: Iterable[Scope]) -> Iterator[Sequence[Scope]]:
+    remaining = iter(scopes)
+    return iter(lambda: list(islice(remaining, _SCOPES)), [])

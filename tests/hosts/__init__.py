@@ -1,0 +1,1 @@
+"""The app in other people's apps: every framework, and every server below it."""
