@@ -182,16 +182,16 @@ async def test_an_expiry_is_told_when_it_is_logged(store: Store, clock: FakeCloc
 async def test_what_others_write_is_found(backend_url: str | None, store: Store, clock: FakeClock) -> None:
     """Another process over the same database is not heard here; what it writes is seen all the same."""
     async with open_hub(store, poll=0.01) as hub:
-        watches = [await hub.watch(scope) for scope in (TASK, ASSET)]
-        for watch in watches:
+        watches: dict[Scope, Watch] = {TASK: await hub.watch(TASK), ASSET: await hub.watch(ASSET)}
+        for watch in watches.values():
             assert await told(watch) == [("ready", 0, None)]
         async with open_store(backend_url, clock) as other:
             writer = store if backend_url is None else other
-            for scope, watch in zip((TASK, ASSET), watches, strict=True):
+            for scope, watch in watches.items():
                 last = await put(writer, None, scope, "a", "b")
                 assert await told(watch, 2) == [("set", last - 1, "a"), ("set", last, "b")]
             await writer.drop(Run("etl", "run-1"))
-            assert await told(watches[0]) == [("reset", 0, None)]
+            assert await told(watches[TASK]) == [("reset", 0, None)]
 
 
 async def test_more_than_is_kept(store: Store) -> None:
@@ -206,14 +206,14 @@ async def test_more_than_is_kept(store: Store) -> None:
         while last < first + MAX_EVENTS + 300:
             last = await put(store, hub, TASK, *["a"] * 100)
             assert len(await told(quick, 100)) == 100
-        assert watch.has_fallen_behind
+        assert [watch.has_fallen_behind, quick.has_fallen_behind] == [True, False]
         # The memory store keeps a thousand lines of a log: what is older is missing there.
         if isinstance(store, MemoryStore):
             assert await told(watch) == [("reset", last, None)]
         else:
             expected = [("set", revision, "a") for revision in range(first + 1, last + 1)]
             assert await told(watch, last - first) == expected
-        assert not watch.has_fallen_behind
+        assert [watch.has_fallen_behind] == [False]
         last = await put(store, hub, TASK, "b", "c")
         assert await told(watch, 2) == [("set", last - 1, "b"), ("set", last, "c")]
         assert await waiting == [("set", last - 1, "b")]
@@ -316,9 +316,9 @@ async def test_limits(store: Store) -> None:
 async def test_nothing_is_kept_of_watches_that_are_over(store: Store) -> None:
     """When the last one has gone, nothing is asked for and nobody need tell what is written."""
     async with open_hub(store, poll=0.01, heartbeat=0.1) as hub:
-        assert not hub.is_told
+        assert (len(hub), hub.is_told) == (0, False)
         watches = [await hub.watch(TASK, key=key) for key in (None, "a", "b")]
-        assert hub.is_told
+        assert (len(hub), hub.is_told) == (3, True)
         for watch in watches:
             assert await told(watch) == [("ready", 0, None)]
             watch.close()

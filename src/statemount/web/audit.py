@@ -43,7 +43,8 @@ FIELDS: dict[str, str] = {
     "asset_id": "The asset that is addressed, by its id.",
     "asset_name": "The asset, by its name.",
     "asset_uri": "The asset, by its URI.",
-    "key": "The key; `null` = all of them.",
+    "key": "The key; `null` = all of them, or `keys`.",
+    "keys": "Those that one batch names.",
 }
 """The fields of a line, all of them in every line."""
 

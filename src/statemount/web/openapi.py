@@ -21,6 +21,7 @@ from statemount.web.answers import (
 )
 from statemount.web.operations import Answer, ApiOperation
 from statemount.web.parameters import NoParameters, Parameters, Place
+from statemount.web.patches import MERGE_PATCH
 from statemount.web.variants import LIST, WATCH
 from statemount.web.watching import LAST_EVENT_ID, WatchQuery
 
@@ -42,8 +43,18 @@ _BEARER_SCHEME: Json = {
 _CHALLENGE: Json = {
     "WWW-Authenticate": {"description": "What is wanted: Bearer.", "schema": {"type": "string"}},
 }
+_ACCEPTED: Json = {
+    "Accept-Patch": {"description": "The kinds of patch that the route takes.", "schema": {"type": "string"}},
+}
+_PATCH: Json = {
+    "description": "A merge patch (RFC 7396): names with null are removed, the others set, objects one by one.",
+    "not": {"type": "null"},
+}
 _ETAG: Json = {
     "ETag": {"description": "The revision, as a strong entity tag.", "schema": {"type": "string"}},
+}
+_LINK: Json = {
+    "Link": {"description": 'Where the list goes on, if it does: <?...>; rel="next".', "schema": {"type": "string"}},
 }
 _CONDITIONS: tuple[Json, ...] = (
     {
@@ -108,6 +119,9 @@ _FORBIDDEN = _Refusal(
 _TOO_LARGE = _Refusal(
     "TooLarge", Answer(413, "The body, or what would be stored of it, is too large.", HTTPExceptionResponse)
 )
+_UNSUPPORTED = _Refusal(
+    "UnsupportedPatch", Answer(415, "The body is no patch of a kind that is taken.", HTTPExceptionResponse), _ACCEPTED
+)
 _INVALID = _Refusal(
     "InvalidInput", Answer(422, "The request holds something that is not acceptable.", HTTPValidationError)
 )
@@ -121,7 +135,16 @@ _UNAVAILABLE = _Refusal(
     ),
     _RETRY,
 )
-_REFUSALS = (_UNREADABLE, _MALFORMED, _UNAUTHORIZED, _FORBIDDEN, _TOO_LARGE, _INVALID, _UNAVAILABLE)
+_REFUSALS = (
+    _UNREADABLE,
+    _MALFORMED,
+    _UNAUTHORIZED,
+    _FORBIDDEN,
+    _TOO_LARGE,
+    _UNSUPPORTED,
+    _INVALID,
+    _UNAVAILABLE,
+)
 
 
 class _Schemas(GenerateJsonSchema):
@@ -155,11 +178,10 @@ def openapi_document(operations: Sequence[ApiOperation], *, title: str, version:
     paths: Json = {}
     for operation in sorted(operations, key=_is_watch):
         described = paths.setdefault(path_of(operation), {})
-        method = _METHODS.get(operation.method, operation.method).lower()
-        if operation.method == WATCH and method in described:
-            writer.add_watch(described[method])
+        if operation.method == WATCH:  # where there is one, there is a GET or a list
+            writer.add_watch(described["get"])
         else:
-            described[method] = writer.operation(operation)
+            described[_METHODS.get(operation.method, operation.method).lower()] = writer.operation(operation)
     return {
         "openapi": OPENAPI_VERSION,
         "info": {"title": title, "version": version, "description": description},
@@ -177,7 +199,7 @@ def _is_watch(operation: ApiOperation) -> bool:
     return operation.method == WATCH
 
 
-_METHODS = {LIST: "GET", WATCH: "GET"}
+_METHODS = {LIST: "GET"}
 """The methods that requests of a special kind really have."""
 
 _PARAMETER = re.compile(r"\{(\w+)(?::(\w+))?\}")
@@ -224,12 +246,13 @@ class _Writer:
             parameters += _CONDITIONS
         if parameters:
             described["parameters"] = parameters
-        if operation.body is not None:
-            content = {"application/json": {"schema": self._references[operation.body]}}
+        if operation.takes_body:
+            content: Json = {}
+            if operation.body is not None:
+                content["application/json"] = {"schema": self._references[operation.body]}
+            if operation.takes_merge_patch:
+                content[MERGE_PATCH] = {"schema": _PATCH}
             described["requestBody"] = {"required": True, "content": content}
-        if operation.method == WATCH:
-            described["responses"]["200"] = {"description": "The events."}
-            self.add_watch(described)
         if operation.needs_authentication:
             described["security"] = [{BEARER: [] if operation.permission is None else [operation.permission]}]
         return described
@@ -247,7 +270,7 @@ class _Writer:
     def answer(self, answer: Answer, headers: Json | None = None) -> Json:
         """Return a response object."""
         described: Json = {"description": answer.description}
-        if headers is not None:
+        if headers:
             described["headers"] = headers
         if answer.model is not None:
             schema = self._references[answer.model] if _is_model(answer.model) else {"type": "null"}
@@ -263,18 +286,24 @@ class _Writer:
             if refusal.answer.status not in own:
                 yield str(refusal.answer.status), {"$ref": f"#/components/responses/{refusal.name}"}
         for answer in operation.answers:
-            headers = _ETAG if answer.has_etag else _RETRY if answer.status == 503 else None
+            headers = {
+                **(_ETAG if answer.has_etag else {}),
+                **(_LINK if answer.has_link else {}),
+                **(_RETRY if answer.status == 503 else {}),
+            }
             yield str(answer.status), self.answer(answer, headers)
 
 
 def _refusals(operation: ApiOperation) -> Iterator[_Refusal]:
     if operation.needs_authentication:
         yield from (_UNAUTHORIZED, _FORBIDDEN, _UNAVAILABLE)
-    if operation.body is not None:
+    if operation.takes_merge_patch:
+        yield _UNSUPPORTED
+    if operation.takes_body:
         yield from (_UNREADABLE, _TOO_LARGE)
     elif any(answer.status == 412 for answer in operation.answers):
         yield _MALFORMED
-    if operation.body is not None or {operation.path_parameters, operation.query} != {NoParameters}:
+    if operation.takes_body or {operation.path_parameters, operation.query} != {NoParameters}:
         yield _INVALID
 
 

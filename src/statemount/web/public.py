@@ -8,7 +8,14 @@ from statemount.clock import system_clock
 from statemount.interfaces import Authenticator, Clock
 from statemount.observer import Observer
 from statemount.service import StateService
-from statemount.web.answers import HTTPExceptionResponse, ReasonedResponse
+from statemount.web.answers import (
+    BatchFailureResponse,
+    BatchResponse,
+    HTTPExceptionResponse,
+    ReasonedResponse,
+    TaskBatchResponse,
+)
+from statemount.web.batch_bodies import AssetBatchBody, PublicTaskBatchBody
 from statemount.web.bodies import PublicTaskBody, ValueBody
 from statemount.web.contracts import CONTRACTS, ContractVersion, Words
 from statemount.web.directory import DirectoryEndpoints
@@ -35,6 +42,19 @@ _NO_ASSET = Answer(404, "There is no such asset, or no such key of it.", HTTPExc
 _FULL = Answer(409, "The task instance or asset would have too many keys, or too much in them.", ReasonedResponse)
 
 _EVENTS = Answer(200, "The events.")
+_NOT_PATCHED = Answer(409, "What is there cannot be patched, or there would be too much.", ReasonedResponse)
+_NOT_DONE = Answer(
+    409,
+    "A value cannot be updated like this, or there would be too many keys, or too much in them.",
+    BatchFailureResponse,
+)
+_BATCH_FAILED = Answer(
+    412, "A condition does not hold; the ETag is that of the whole.", BatchFailureResponse, has_etag=True
+)
+_BATCH = (
+    "Each operation sees what those before it did; if one fails, nothing is done. A delete needs the permission "
+    "`state:delete` besides, a get `state:read`."
+)
 
 _TITLE = "Task state and asset state: public API"
 _DESCRIPTION = "What people and services call, and where hosts register task instances and assets."
@@ -81,7 +101,7 @@ def public_app(
 
 
 def _list(words: Words) -> Answer:
-    return Answer(200, "The entries, by key in byte order.", words.page_model, has_etag=True)
+    return Answer(200, "The entries, by key in byte order.", words.page_model, has_etag=True, has_link=True)
 
 
 def _entry(words: Words) -> Answer:
@@ -138,12 +158,13 @@ def _of_tasks(whole: str, tasks: PublicTaskEndpoints) -> Iterator[ApiOperation]:
         "Change the value of a key of a task instance",
         tag,
         tasks.patch,
-        (_CHANGED, _NO_TASK_KEY, _FULL, _FAILED),
+        (_CHANGED, _NO_TASK_KEY, _NOT_PATCHED, _FAILED),
         TaskKeyPath,
         MapIndexQuery,
         ValueBody,
         permission="state:write",
         description="The key must exist; its expiry stays.",
+        takes_merge_patch=True,
     )
     yield ApiOperation(
         "DELETE",
@@ -169,6 +190,25 @@ def _of_tasks(whole: str, tasks: PublicTaskEndpoints) -> Iterator[ApiOperation]:
         TaskPath,
         ClearQuery,
         permission="state:delete",
+    )
+    yield ApiOperation(
+        "POST",
+        whole,
+        f"batch_{name}",
+        "Do operations on a task instance's keys, all or none",
+        tag,
+        tasks.batch,
+        (
+            Answer(200, "What came of each.", TaskBatchResponse, has_etag=True),
+            _NO_TASK_INSTANCE,
+            _NOT_DONE,
+            _BATCH_FAILED,
+        ),
+        TaskPath,
+        MapIndexQuery,
+        PublicTaskBatchBody,
+        permission="state:write",
+        description=_BATCH,
     )
 
 
@@ -219,11 +259,12 @@ def _of_assets(whole: str, assets: PublicAssetEndpoints) -> Iterator[ApiOperatio
         "Change the value of a key of an asset",
         tag,
         assets.patch,
-        (_CHANGED, _NO_ASSET, _FULL, _FAILED),
+        (_CHANGED, _NO_ASSET, _NOT_PATCHED, _FAILED),
         AssetKeyPath,
         body=ValueBody,
         permission="state:write",
         description="The key must exist.",
+        takes_merge_patch=True,
     )
     yield ApiOperation(
         "DELETE",
@@ -247,6 +288,19 @@ def _of_assets(whole: str, assets: PublicAssetEndpoints) -> Iterator[ApiOperatio
         (_DONE, _NO_ASSET, _FAILED),
         AssetPath,
         permission="state:delete",
+    )
+    yield ApiOperation(
+        "POST",
+        whole,
+        f"batch_{name}",
+        "Do operations on an asset's keys, all or none",
+        tag,
+        assets.batch,
+        (Answer(200, "What came of each.", BatchResponse, has_etag=True), _NO_ASSET, _NOT_DONE, _BATCH_FAILED),
+        AssetPath,
+        body=AssetBatchBody,
+        permission="state:write",
+        description=_BATCH,
     )
 
 
