@@ -101,12 +101,9 @@ class StoreStatements(ABC):
     def read_by_id(self, pairs: Sequence[tuple[int, bytes]]) -> Query:
         """Rows: scope id, key, value, updated_at, revision, expires_at, writer, of those of the pairs that exist."""
 
+    @abstractmethod
     def look_up(self, pairs: Sequence[tuple[int, bytes]]) -> Query:
-        """Rows: the number of the pair, from 0 on, then as :meth:`read_by_id` from the value on.
-
-        One statement of the mode ``one``, for a database that is read at once.
-        """
-        raise NotImplementedError
+        """Rows: the number of the pair, from 0 on, then as :meth:`read_by_id` from the value on."""
 
     @abstractmethod
     def read_by_digest(self, pairs: Sequence[tuple[bytes, bytes]]) -> Query:
