@@ -171,12 +171,9 @@ async def crowded(backend_url: str | None) -> AsyncIterator[Store]:
     connections = Connections(DatabaseUrl(backend_url))
     await connections.open()
     store = DatabaseStore(connections, tables=TableNames(), clock=FakeClock())
-    for writer in store._writers:
-        assert writer._max_operations > MOST_IN_A_GROUP
-        writer._max_operations = MOST_IN_A_GROUP
-    for reader in store._readers:
-        assert reader._max_operations > MOST_IN_A_GROUP
-        reader._max_operations = MOST_IN_A_GROUP
+    for lane in (*store._writers, store._reader):
+        assert lane._max_operations > MOST_IN_A_GROUP
+        lane._max_operations = MOST_IN_A_GROUP
     await store.open()
     yield store
     await store.close()
