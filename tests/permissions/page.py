@@ -54,8 +54,8 @@ def _sections() -> Iterator[str]:
         ((caller.name, *(caller.outcome(row, next(iter(row.answers))) for row in needs)) for caller in CALLERS),
     )
     yield "## What a caller with the permission is answered\n"
-    yield "By what is addressed, and by what limits the caller's permissions. Of two permissions the second is asked for"
-    yield "once what is addressed is known to exist.\n"
+    yield "By what is addressed, and by what limits the caller's permissions. Of two permissions the second is asked"
+    yield "for once what is addressed is known to exist.\n"
     yield _table(
         ("what", "permission", "addressed", "no limit", *LIMITS),
         (
