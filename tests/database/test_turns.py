@@ -46,7 +46,7 @@ async def test_one_turn_is_one_group() -> None:
     """What is asked before the event loop goes on is one group, in its order; what is asked later is another."""
     work = Work()
     turn = started(work)
-    assert await asyncio.gather(turn.ask("a"), turn.ask("b")) == ["A", "B"]
+    assert list(await asyncio.gather(turn.ask("a"), turn.ask("b"))) == ["A", "B"]
     assert await turn.ask("c") == "C"
     assert work.groups == [["a", "b"], ["c"]]
 
