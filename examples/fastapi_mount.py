@@ -11,8 +11,7 @@ from statemount import AssetScope, JWTAuth, StateMount, TaskInstance, TaskScope
 
 auth = JWTAuth(secret=os.environ["STATEMOUNT_JWT_SECRET"])
 state = StateMount("sqlite:///fastapi.db", auth=auth)
-app = FastAPI(lifespan=state.lifespan)
-app.mount("/state", state)
+app = FastAPI(routes=[state.route("/state")], lifespan=state.lifespan)
 
 
 @app.post("/runs/{run_id}/tasks/{task_id}")

@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse
-from starlette.routing import Mount, Route
+from starlette.routing import Route
 
 from statemount import StateMount
 
@@ -28,6 +28,6 @@ async def hello(request: Request) -> JSONResponse:
 
 
 app = Starlette(
-    routes=[Route("/hello", hello), Mount("/state", state)],
+    routes=[Route("/hello", hello), state.route("/state")],
     lifespan=state.lifespan_with(lifespan),
 )

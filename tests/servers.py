@@ -53,14 +53,17 @@ def clean_environment(variables: Mapping[str, str]) -> dict[str, str]:
 
 
 @contextmanager
-def serving(*arguments: str, directory: Path, variables: Mapping[str, str] | None = None) -> Iterator[Server]:
+def serving(
+    *arguments: str, directory: Path, variables: Mapping[str, str] | None = None, port: int | None = None
+) -> Iterator[Server]:
     """Run ``statemount serve`` with these arguments until the end of the block; it must then stop by itself, with 0.
 
     Args:
         directory: Where it runs, and where its output goes.
         variables: Environment variables.
+        port: None = a free one.
     """
-    port = free_port()
+    port = free_port() if port is None else port
     output = directory / f"serve-{port}.log"
     with output.open("wb") as log:
         process = subprocess.Popen(

@@ -16,6 +16,7 @@ import httpx
 import pytest
 
 import statemount
+import statemount.airflow
 import statemount.client
 import statemount.testing
 import statemount.worker
@@ -42,6 +43,7 @@ async def test_python_of_a_page_runs(page: Path, tmp_path: Path, monkeypatch: py
     """The Python blocks of a page run one after the other, and an app that they show serves a worker."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("STATEMOUNT_JWT_SECRET", SECRET)
+    monkeypatch.setenv("DJANGO_SETTINGS_MODULE", "tests.hosts.django_settings")
     namespace: dict[str, Any] = {"__name__": "__main__"}
     states: list[StateMount] = []
     try:
@@ -106,6 +108,19 @@ def check_shell(page: Path, directory: Path, variables: Mapping[str, str]) -> No
                 assert printed == follower.code
 
 
+@pytest.mark.parametrize("host", ["airflow", "dagster", "prefect"])
+def test_files_of_an_orchestrators_page(host: str) -> None:
+    """The files that the page of an orchestrator shows are its examples, which ``tests.orchestrators`` runs."""
+    shown = {
+        block.mark.removeprefix("file "): block.code
+        for block in blocks_of(ROOT / "docs" / "how-to" / f"{host}.md")
+        if block.mark is not None and block.mark.startswith("file ")
+    }
+    examples = ROOT / "examples" / host
+    kept = {path.relative_to(examples).as_posix(): path.read_text("utf-8") for path in examples.rglob("*.py")}
+    assert shown == kept
+
+
 def test_every_block_has_a_language_that_is_checked() -> None:
     """No page has code in a language of which the tests know nothing."""
     languages = {block.language for page in PAGES for block in blocks_of(page)}
@@ -146,7 +161,7 @@ def test_python_api_reference() -> None:
     assert sorted(written) == sorted(statemount.__all__)
 
 
-@pytest.mark.parametrize("module", [statemount.client, statemount.worker, statemount.testing])
+@pytest.mark.parametrize("module", [statemount.client, statemount.worker, statemount.airflow, statemount.testing])
 def test_worker_api_reference(module: ModuleType) -> None:
     """The reference of the worker's side has every public name of each module, and no other."""
     text = (REFERENCE / "worker-python-api.md").read_text("utf-8")

@@ -22,7 +22,16 @@ pytestmark = pytest.mark.anyio
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
 SECRET = "a secret for the tests of the examples, of at least sixty-four bytes"
-APPS = {"standalone": "", "starlette_mount": "/state", "fastapi_mount": "/state", "middleware": "/state"}
+APPS = {
+    "standalone": "",
+    "starlette_mount": "/state",
+    "fastapi_mount": "/state",
+    "fastapi_users": "/state",
+    "litestar_mount": "/state",
+    "middleware": "/state",
+    "quart_app": "/state",
+}
+USERS = ["fastapi_users", "litestar_mount", "quart_app"]
 
 
 def load(name: str) -> ModuleType:
@@ -30,7 +39,7 @@ def load(name: str) -> ModuleType:
     spec = spec_from_file_location(f"example_{name}", EXAMPLES / f"{name}.py")
     assert spec is not None
     assert spec.loader is not None
-    module = module_from_spec(spec)
+    module = sys.modules[spec.name] = module_from_spec(spec)  # Litestar reads annotations there
     spec.loader.exec_module(module)
     return module
 
@@ -55,7 +64,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_every_example_is_tested() -> None:
     """No example is left out below."""
-    assert {path.stem for path in EXAMPLES.glob("*.py")} == {*APPS, "in_process"}
+    assert {path.stem for path in EXAMPLES.glob("*.py")} == {*APPS, "django_site", "in_process"}
 
 
 @pytest.mark.parametrize("name", APPS)
@@ -71,6 +80,50 @@ async def test_an_app_serves_a_worker(name: str) -> None:
         assert (await client.delete(f"{task}/key")).status_code == 204
         assert (await client.delete(task)).status_code == 204
         assert (await client.get(f"{task}/key")).status_code == 404
+
+
+@pytest.mark.parametrize("name", USERS)
+async def test_an_app_serves_its_own_users(name: str) -> None:
+    """A user of the application writes state, and nobody else does."""
+    async with example(name) as (module, client):
+        await module.state.directory.register_task_instances([TaskInstance(uuid4(), TaskScope("dag", "run", "task"))])
+        path = "/state/api/v2/dags/dag/dagRuns/run/taskInstances/task/state-store/key"
+        user = {"x-password": "let me in"}
+        assert (await client.put(path, json={"value": 1}, headers=user)).status_code == 204
+        assert (await client.get(path, headers=user)).json()["value"] == 1
+        assert (await client.get(path)).status_code == 401
+        assert (await client.get(path, headers={"x-password": "open"})).status_code == 401
+
+
+async def test_fastapi_asks_one_dependency() -> None:
+    """The users' example answers its own route by the same dependency, and has one document for both."""
+    async with example("fastapi_users") as (_, client):
+        assert (await client.get("/me", headers={"x-password": "let me in"})).json() == {"user": "grace"}
+        assert (await client.get("/me")).json() == {"detail": "log in first"}
+        paths = (await client.get("/openapi.json")).json()["paths"]
+        assert {"/me", "/state/health"} <= set(paths)
+
+
+def test_django_serves_workers_and_its_own_users(tmp_path: Path) -> None:
+    """The Django example serves a worker, and of its users those who are staff."""
+    path = [os.fspath(EXAMPLES), os.fspath(EXAMPLES.parent), *filter(None, sys.path)]
+    process = subprocess.run(
+        [sys.executable, "-m", "tests.hosts.django_example"],
+        cwd=tmp_path,
+        env=clean_environment({"STATEMOUNT_JWT_SECRET": SECRET, "PYTHONPATH": os.pathsep.join(path)}),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert process.stderr == ""
+    assert process.stdout.splitlines() == [
+        "hello: {'greeting': 'hello'}",
+        "worker: 204",
+        "nobody: 401",
+        "staff: 204",
+        "customer: 401",
+        "value: {'value': 2}",
+    ]
 
 
 async def test_fastapi_hands_out_work() -> None:

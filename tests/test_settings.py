@@ -45,6 +45,11 @@ CHANGED: dict[str, tuple[str, object]] = {
     "max_entries_per_scope": ("5", 5),
     "max_bytes_per_scope": ("6", 6),
     "directory_cache_seconds": ("0", 0.0),
+    "watch_poll_interval_seconds": ("1.5", 1.5),
+    "watch_heartbeat_seconds": ("20", 20.0),
+    "watch_listen_url": ("postgresql://db:5432/x", SecretUrl("postgresql://db:5432/x")),
+    "max_watches": ("8", 8),
+    "max_watches_per_identity": ("9", 9),
     "table_prefix": ("mine_", "mine_"),
     "auto_migrate": ("no", False),
     "pool_size": ("3", 3),
@@ -106,6 +111,7 @@ def test_secrets_come_from_files_too(tmp_path: Path) -> None:
         "jwt_secret",
         "jwt_public_key",
         "jwt_signing_key",
+        "watch_listen_url",
     }
 
 
@@ -146,6 +152,10 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
         ("JWT_ISSUER", "", "must not be empty"),
         ("DATABASE_URL", "", "must be a URL"),
         ("DATABASE_URL", "state.db", "must be a URL"),
+        ("WATCH_POLL_INTERVAL_SECONDS", "0", "input should be greater than or equal to 0.01"),
+        ("WATCH_HEARTBEAT_SECONDS", "nan", "input should be a finite number"),
+        ("WATCH_LISTEN_URL", "on", "must be a URL"),
+        ("MAX_WATCHES", "0", "input should be greater than 0"),
         ("WATCHERS", "yes", "input should be 'off', 'claims' or 'all'"),
     ],
 )

@@ -57,6 +57,8 @@ def _parse_long_integer(digits: str) -> int:
     return int(Decimal(digits))  # unlike int(digits), not subject to the interpreter's limit
 
 
+_encode = json.JSONEncoder(allow_nan=False).encode  # what json.dumps makes anew at every call
+
 _TOO_DEEP = f"value is nested deeper than {MAX_NESTING} levels"
 _NULL = "value cannot be null"
 _NOT_FINITE = "value contains non-finite numbers; NaN and Inf are not JSON representable"
@@ -75,7 +77,7 @@ def stored_text(value: JsonValue) -> str:
     if value is None:
         raise UnstorableError(_NULL)
     try:
-        text = json.dumps(value, allow_nan=False)
+        text = _encode(value)
     except RecursionError as error:
         raise UnstorableError(_TOO_DEEP) from error
     except TypeError as error:

@@ -57,6 +57,7 @@ class Metrics(Observer):
         self._clock = clock
         self._queues: dict[WorkKind, WeakSet[Sized]] = {kind: WeakSet() for kind in _KINDS}
         self._queues_lock = threading.Lock()
+        self._watches: WeakSet[Sized] = WeakSet()
         self._swept_at = math.nan
         self._request_children: dict[tuple[str, str | None, str, int | None], tuple[Counter, Histogram]] = {}
         try:
@@ -101,6 +102,13 @@ class Metrics(Observer):
             "sweep_lag_seconds",
             "Seconds since this process last removed all expired entries, or began to sweep; NaN = it does not.",
         ).set_function(lambda: self._clock() - self._swept_at)
+        self._gauge("watches", "Watches that are open now.").set_function(self._count_watches)
+        self._cut_off = self._counter("watches_cut_off", "Watches that were ended because their reader was too slow.")
+        self._poll_seconds = self._histogram(
+            "watch_poll_seconds",
+            "Seconds that it took to ask the database where all watched scopes are.",
+            _DATABASE_SECONDS,
+        )
         cache = self._counter(
             "directory_cache", "Questions to the directory, by whether the answer was remembered.", ("result",)
         )
@@ -176,6 +184,20 @@ class Metrics(Observer):
 
     def sweeping(self) -> None:
         self._swept_at = self._clock()
+
+    def _count_watches(self) -> int:
+        with self._queues_lock:
+            return sum(map(len, self._watches))
+
+    def watching(self, watches: Sized) -> None:
+        with self._queues_lock:
+            self._watches.add(watches)
+
+    def watch_cut_off(self) -> None:
+        self._cut_off.inc()
+
+    def polled(self, seconds: float) -> None:
+        self._poll_seconds.observe(seconds)
 
     def looked_up(self, *, is_hit: bool) -> None:
         (self._hits if is_hit else self._misses).inc()

@@ -223,15 +223,15 @@ class LogTail(NamedTuple):
     is_whole: bool = True
 
     @classmethod
-    def after(cls, after: int, revision: int, changes: Sequence[Change], *, begins_at: int | None = None) -> LogTail:
+    def after(cls, after: int, revision: int, changes: Sequence[Change], *, is_trimmed: bool = False) -> LogTail:
         """Return the tail after a revision. A scope's revisions are consecutive, so that a gap is seen.
 
         Args:
-            after: The revision that it is after; 0 = from the very first change.
-            begins_at: The revision before the very first change; None = that of the first line that there is.
+            after: The revision that it is after; 0 = from the very first change, whatever its revision is.
+            is_trimmed: Whether the very first change is gone.
         """
-        if after == 0 and changes:
-            is_whole = begins_at is None or changes[0].revision == begins_at + 1
+        if after == 0:
+            is_whole = not is_trimmed
         elif changes:
             is_whole = changes[0].revision == after + 1
         else:

@@ -36,17 +36,26 @@ from statemount.parts import (
     authorizer_of,
     clean_up_rules,
     metrics_of,
+    watch_options,
 )
-from statemount.proxies import RuntimeAuthenticator, RuntimeDirectory, RuntimeRevocations, RuntimeStore
+from statemount.proxies import (
+    RuntimeAuthenticator,
+    RuntimeDirectory,
+    RuntimeRevocations,
+    RuntimeStore,
+    RuntimeWatches,
+)
 from statemount.runtime import Opened, Runtime, Runtimes
 from statemount.service import StateService
 from statemount.service.sweeper import Sweeper
 from statemount.settings import Settings
+from statemount.watching.hub import Hub
 from statemount.web.app import StateApp
 from statemount.web.below import BelowApp
 from statemount.web.lifespan import serve_lifespan
 from statemount.web.requests import Receive, Send
 from statemount.web.route_set import RouteSetApp
+from statemount.web.server_stop import ServerStop
 
 if TYPE_CHECKING:
     from starlette.routing import BaseRoute
@@ -125,6 +134,7 @@ class StateMount:
             max_body_bytes=self.settings.max_body_bytes,
             clears_on_success=self.settings.clear_on_success,
             clean_up=clean_up_rules(self.settings),
+            watches=RuntimeWatches(self._runtimes),
         )
         self._app = StateApp(
             service=self._service,
@@ -274,6 +284,16 @@ class StateMount:
 
         return both
 
+    def end_watches(self) -> None:
+        """End every watch on this event loop, and begin none for half a minute: the server is about to stop.
+
+        A server waits for its connections before it ends the lifespan, and a watch does not end by itself. Where the
+        app does not see by itself that its server stops, whoever stops it calls this first.
+        """
+        runtime = self._runtimes.running()
+        if runtime is not None:
+            runtime.hub.stop_soon()
+
     async def task_succeeded(self, task_instance_id: UUID) -> None:
         """Take note that a task instance has succeeded: its state is cleared if ``clear_on_success`` is set.
 
@@ -300,13 +320,24 @@ class StateMount:
 
     async def _open(self, opened: Opened) -> Runtime:
         authenticator = await opened.open(self._auth)
-        store, directory, revocations = await self._parts.open(opened)
+        store, directory, revocations, bell = await self._parts.open(opened)
         inner = directory.registry if isinstance(directory, (ClaimsDirectory, OpenDirectory)) else directory
         registry = inner if isinstance(inner, Registry) else None
+        options = watch_options(self.settings)
+        hub = Hub(store, options, bell=bell, stop_sign=ServerStop(), observer=self._observer)
+        await opened.open(hub)
         if self.settings.sweep_interval_seconds:
-            rules, interval = clean_up_rules(self.settings), self.settings.sweep_interval_seconds
-            await opened.open(Sweeper(store, registry, self._clock, rules, interval=interval, observer=self._observer))
-        return Runtime(store, directory, authenticator, registry, revocations)
+            sweeper = Sweeper(
+                store,
+                registry,
+                self._clock,
+                clean_up_rules(self.settings),
+                interval=self.settings.sweep_interval_seconds,
+                swept=hub.swept,
+                observer=self._observer,
+            )
+            await opened.open(sweeper)
+        return Runtime(store, directory, authenticator, hub, registry, revocations)
 
 
 class _NoAuthenticator(Authenticator):

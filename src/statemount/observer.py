@@ -56,6 +56,19 @@ class Observer:
     def sweeping(self) -> None:
         """A sweeper begins its work: nothing counts as behind yet."""
 
+    def watching(self, watches: Sized) -> None:
+        """There is a place where watches begin.
+
+        Args:
+            watches: Says how many there are, in any thread. It must not be kept alive.
+        """
+
+    def watch_cut_off(self) -> None:
+        """A watch is ended because its reader is too slow."""
+
+    def polled(self, seconds: float) -> None:
+        """The revisions of all watched scopes were asked for, in vain or not; it took so long."""
+
     def looked_up(self, *, is_hit: bool) -> None:
         """The directory was asked; the answer was remembered, or had to be looked up."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from math import isfinite
 from typing import Literal, TypeAlias, Union
@@ -186,6 +187,20 @@ Operation: TypeAlias = Union[Set, Delete, Clear, Check, CheckScope, Get, Merge, 
 
 OF_SCOPE = (Clear, CheckScope)
 """Operations that concern the whole scope, and have no key."""
+
+NAMES: Mapping[type[Operation], str] = {
+    Set: "set",
+    Delete: "delete",
+    Clear: "clear",
+    Check: "check",
+    CheckScope: "check_scope",
+    Get: "get",
+    Merge: "merge",
+    Increment: "increment",
+    Maximum: "max",
+    Minimum: "min",
+}
+"""What each is called where it is told of."""
 
 
 @dataclass(frozen=True, slots=True)

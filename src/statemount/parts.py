@@ -24,9 +24,11 @@ from statemount.interfaces import Authenticator, Authorizer, Clock, Directory, R
 from statemount.observer import SILENT, Observer
 from statemount.runtime import Opened
 from statemount.service.clean_up import CleanUpRules
-from statemount.settings import Settings
+from statemount.settings import OFF, Settings
 from statemount.store.memory import MemoryStore
 from statemount.store.options import StoreOptions
+from statemount.watching.bell import Bell
+from statemount.watching.options import WatchOptions
 
 if TYPE_CHECKING:
     from statemount.database.connections import Connections
@@ -124,6 +126,16 @@ class DatabaseParts:
         )
         return await self._opened.open(store)
 
+    async def bell(self) -> Bell | None:
+        """Return what tells other processes of changes; None = they are left to find out."""
+        url = listen_url(self._settings)
+        if url is None:
+            return None
+        from statemount.database.notifications import Notifications
+
+        connections = await self._open_connections()
+        return Bell(Notifications(connections, channel=self._tables.channel, url=url))
+
     async def revocations(self) -> Revocations:
         """Return what the database knows to be revoked, not yet opened."""
         from statemount.directory.database_revocations import DatabaseRevocations
@@ -202,10 +214,11 @@ class Parts:
         if uses_database:
             # Refuses now what could never work, and imports now what would hold up the event loop.
             DatabaseUrl(url).make_driver()
+            listen_url(settings)
             import_module("statemount.store.database")
 
-    async def open(self, opened: Opened) -> tuple[Store, Directory, Revocations]:
-        """Open a store, a directory, and what knows the revocations.
+    async def open(self, opened: Opened) -> tuple[Store, Directory, Revocations, Bell | None]:
+        """Open a store, a directory, what knows the revocations, and return what tells other processes of changes.
 
         Raises:
             ConfigurationError: They can never work like this.
@@ -213,17 +226,18 @@ class Parts:
         """
         database = DatabaseParts(self._settings, self._clock, opened, self._observer)
         store = await database.store() if self._store is None else await opened.open(_made(self._store, Store))
+        bell = await database.bell() if self._store is None else None
         max_age = timedelta(seconds=self._settings.directory_cache_seconds)
         revocations = self._revocations
         if not isinstance(revocations, MemoryRevocations):
             revocations = CachedRevocations(revocations or await database.revocations(), max_age=max_age)
         revocations = await opened.open(revocations)
         if self._wrap is None:
-            return store, await opened.open(_made(self._directory, Directory)), revocations
+            return store, await opened.open(_made(self._directory, Directory)), revocations, bell
         registry: Registry | None = self._memory_registry
         if registry is None:
             registry = CachedRegistry(await database.registry(), max_age=max_age, observer=self._observer)
-        return store, await opened.open(self._wrap(registry)), revocations
+        return store, await opened.open(self._wrap(registry)), revocations, bell
 
     def _airflow_directory(self) -> Callable[[], Directory]:
         """Return what makes the directory of a runtime.
@@ -250,6 +264,35 @@ def store_options(settings: Settings) -> StoreOptions:
         max_logged_value_bytes=settings.history_max_value_bytes,
         max_changes=settings.history_max_changes,
     )
+
+
+def watch_options(settings: Settings) -> WatchOptions:
+    """Return how watches are served, as the settings say."""
+    return WatchOptions(
+        poll_seconds=settings.watch_poll_interval_seconds,
+        heartbeat_seconds=settings.watch_heartbeat_seconds,
+        max_watches=settings.max_watches,
+        max_watches_per_owner=settings.max_watches_per_identity,
+    )
+
+
+def listen_url(settings: Settings) -> DatabaseUrl | None:
+    """Return where other processes are heard; None = nowhere.
+
+    Raises:
+        ConfigurationError: They cannot be heard there.
+    """
+    url = DatabaseUrl(settings.database_url.get_secret_value())
+    if settings.watch_listen_url is None:
+        # Behind a pooler that gives each transaction another session, somebody else would hear.
+        return url if url.dialect == "postgresql" and url.options.get("statement_cache_size") != "0" else None
+    chosen = settings.watch_listen_url.get_secret_value()
+    if chosen == OFF:
+        return None
+    heard = DatabaseUrl(chosen)
+    if (url.dialect, heard.dialect) != ("postgresql", "postgresql"):
+        raise ConfigurationError("watch_listen_url is for PostgreSQL alone, and names the same database")
+    return heard
 
 
 def clean_up_rules(settings: Settings) -> CleanUpRules:

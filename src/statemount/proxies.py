@@ -1,4 +1,4 @@
-"""The store, directory and authenticator of whichever event loop calls: one object each for all of them."""
+"""The store, watches, directory and authenticator of whichever event loop calls: one object each for all of them."""
 
 from __future__ import annotations
 
@@ -39,6 +39,8 @@ from statemount.model import (
 )
 from statemount.operations import Operation, Outcome
 from statemount.runtime import Runtimes
+from statemount.watching.watch import Watch
+from statemount.watching.watches import Watches
 
 
 class RuntimeStore(Store):
@@ -70,15 +72,26 @@ class RuntimeStore(Store):
         return await store.list(scope, limit=limit, offset=offset, prefix=prefix, after=after, keys_only=keys_only)
 
     @override
-    async def apply(
+    def apply(
         self,
         target: Scope | MappedTask,
         operations: Sequence[Operation],
         *,
         writer: Writer | None,
+    ) -> Coroutine[Any, Any, Outcome]:
+        runtime = self._runtimes.running()
+        if runtime is None or runtime.hub.is_told:
+            return self._apply_and_tell(target, operations, writer)
+        return runtime.store.apply(target, operations, writer=writer)
+
+    async def _apply_and_tell(
+        self, target: Scope | MappedTask, operations: Sequence[Operation], writer: Writer | None
     ) -> Outcome:
         runtime = self._runtimes.running() or await self._runtimes.current()
-        return await runtime.store.apply(target, operations, writer=writer)
+        outcome = await runtime.store.apply(target, operations, writer=writer)
+        if runtime.hub.is_told:
+            runtime.hub.written(target, outcome)
+        return outcome
 
     @override
     async def changes(self, scope: Scope, *, after: int = 0, limit: int = 1000) -> Sequence[Change]:
@@ -113,7 +126,11 @@ class RuntimeStore(Store):
 
     @override
     async def sweep(self, *, limit: int = 1000) -> int:
-        return await (await self._runtimes.current()).store.sweep(limit=limit)
+        runtime = await self._runtimes.current()
+        swept = await runtime.store.sweep(limit=limit)
+        if swept and runtime.hub.is_told:
+            runtime.hub.swept()
+        return swept
 
     @override
     async def count_expired(self) -> int | None:
@@ -121,11 +138,26 @@ class RuntimeStore(Store):
 
     @override
     async def drop(self, target: Run | AssetScope) -> None:
-        await (await self._runtimes.current()).store.drop(target)
+        runtime = await self._runtimes.current()
+        await runtime.store.drop(target)
+        if runtime.hub.is_told:
+            runtime.hub.moved(target)
 
     @override
     async def check(self) -> None:
         await (await self._runtimes.current()).store.check()
+
+
+class RuntimeWatches(Watches):
+    """Where a watch begins on whichever event loop calls."""
+
+    def __init__(self, runtimes: Runtimes) -> None:
+        self._runtimes = runtimes
+
+    @override
+    async def watch(self, scope: Scope, *, key: str | None = None, after: int | None = None, owner: str = "") -> Watch:
+        runtime = self._runtimes.running() or await self._runtimes.current()
+        return await runtime.hub.watch(scope, key=key, after=after, owner=owner)
 
 
 class RuntimeDirectory(Registry):

@@ -18,6 +18,7 @@ from typing import Protocol, TypeAlias, TypeVar, runtime_checkable
 
 from statemount.errors import ConfigurationError, UnavailableError
 from statemount.interfaces import Authenticator, Directory, Registry, Resource, Revocations, Store
+from statemount.watching.hub import Hub
 
 _logger = logging.getLogger(__name__)
 
@@ -29,6 +30,7 @@ class Runtime:
     """What is open on one event loop.
 
     Args:
+        hub: Follows what is watched.
         registry: Where a host registers task instances and assets; None if it does not.
         revocations: Knows what is revoked; None = nothing is.
     """
@@ -36,6 +38,7 @@ class Runtime:
     store: Store
     directory: Directory
     authenticator: Authenticator
+    hub: Hub
     registry: Registry | None = None
     revocations: Revocations | None = None
 

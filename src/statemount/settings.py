@@ -76,6 +76,14 @@ def _is_url(value: SecretUrl) -> SecretUrl:
     return value
 
 
+OFF = "off"
+"""As a URL: none at all."""
+
+
+def _is_url_or_off(value: SecretUrl | None) -> SecretUrl | None:
+    return value if value is None or value.get_secret_value() == OFF else _is_url(value)
+
+
 _Text = Annotated[str, AfterValidator(_not_blank)]
 _Secret = Annotated[SecretStr, AfterValidator(_not_blank_secret)]
 _Names = Annotated[tuple[_Text, ...], BeforeValidator(_split)]
@@ -208,6 +216,28 @@ class Settings(BaseModel):
     ] = 5.0
     """How long an answer of the directory may be used again: within this time a removed task instance or a withdrawn
     grant is refused everywhere; 0 = ask every time."""
+
+    watch_poll_interval_seconds: Annotated[
+        float, Field(allow_inf_nan=False, ge=0.01, le=60, json_schema_extra=_unit("seconds"))
+    ] = 0.25
+    """How often every process asks the database for what other processes have changed, as long as somebody watches. On
+    PostgreSQL, as long as they are heard (`watch_listen_url`), a tenth as often."""
+
+    watch_heartbeat_seconds: Annotated[
+        float, Field(allow_inf_nan=False, ge=0.1, le=600, json_schema_extra=_unit("seconds"))
+    ] = 15.0
+    """How often a watch is sent a sign of life; then it is also asked again whether it may go on."""
+
+    watch_listen_url: Annotated[SecretUrl | None, AfterValidator(_is_url_or_off)] = None
+    """Where to hear at once, on PostgreSQL, what other processes have changed: the database's URL without a
+    transaction-pooling PgBouncer in between, or `off`. Unset: `database_url`, unless that has
+    `statement_cache_size=0`."""
+
+    max_watches: Annotated[PositiveInt, Field(json_schema_extra=_unit("watches"))] = 10_000
+    """The most watches that one process serves at once; one more is answered with 503."""
+
+    max_watches_per_identity: Annotated[PositiveInt, Field(json_schema_extra=_unit("watches"))] = 1000
+    """The most watches of one token's subject that one process serves at once; one more is answered with 429."""
 
     table_prefix: Annotated[str, Field(pattern=r"^[a-z_][a-z0-9_]{0,29}$")] = "statemount_"
     """What the names of tables and indexes begin with: small letters, digits and `_`, at most 30."""

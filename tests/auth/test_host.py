@@ -8,7 +8,7 @@ import pytest
 from starlette.exceptions import HTTPException
 from starlette.requests import HTTPConnection
 
-from statemount.auth import HostAuth
+from statemount.auth import HostAuth, JWTAuth
 from statemount.errors import AuthenticationError, ForbiddenError, InvalidTokenError, UnavailableError
 from statemount.interfaces import Identity
 from tests.auth.support import TASK, request
@@ -86,3 +86,20 @@ def test_repr() -> None:
     """What is printed of it names the callable."""
     assert "test_repr" in repr(HostAuth(lambda connection: None))
     assert HostAuth(lambda connection: None).renew(Identity("x")) is None
+
+
+async def test_workers_with_tokens_of_their_own() -> None:
+    """With ``workers`` the host knows people alone: workers show tokens, which are renewed."""
+    tokens = JWTAuth(secret="x" * 64)
+    auth = HostAuth(lambda connection: Identity("grace", permissions=frozenset({"state:read"})), workers=tokens)
+    await auth.open()
+    token = tokens.tokens.worker(TASK, lifetime=20)
+    worker = await auth.authenticate(request(f"Bearer {token}"), "execution")
+    assert worker.task_instance_id == TASK
+    assert auth.renew(worker) is not None
+    assert (await auth.authenticate(request(f"Bearer {token}"), "public")).subject == "grace"
+    with pytest.raises(AuthenticationError):
+        await auth.authenticate(request(), "execution")
+    await auth.close()
+    assert HostAuth(lambda connection: None).renew(worker) is None
+    assert repr(auth).endswith(f", workers={tokens!r})")

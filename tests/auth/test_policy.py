@@ -138,7 +138,8 @@ def worker(**claims: Any) -> Identity:
 def test_assets_in_a_task_s_claims(claims: dict[str, Any], left: set[Access]) -> None:
     """Of the access that the directory grants, a task has what its claims leave it, and never more."""
     authorizer = DefaultAuthorizer(asset_inlets="read")
-    for granted in (set(), {"inlet"}, {"outlet"}, {"inlet", "outlet"}):
+    grants: tuple[set[Access], ...] = (set(), {"inlet"}, {"outlet"}, {"inlet", "outlet"})
+    for granted in grants:
         remaining = granted & left
         allowed = set(ACTIONS) if "outlet" in remaining else {"read"} if remaining else set()
         for action in ACTIONS:

@@ -11,11 +11,9 @@ from urllib.parse import unquote, urlsplit
 
 import httpx
 from typing_extensions import override
-from wsproto import ConnectionType, WSConnection
-from wsproto.events import AcceptConnection, Request, TextMessage
 
 from tests.hosts.frameworks import FRAMEWORKS, Framework
-from tests.hosts.world import Wishes
+from tests.hosts.world import HOSTS, Wishes
 from tests.life.support import Lifespan
 
 PATIENCE = 60.0
@@ -102,10 +100,14 @@ class Served(Host):
 
     @override
     async def talk(self, path: str, text: str) -> str:
+        # Imported here: the oldest versions are tested in this process alone, without it.
+        from wsproto import ConnectionType, WSConnection
+        from wsproto.events import AcceptConnection, Request, TextMessage
+
         address = urlsplit(str(self.client.base_url))
         reader, writer = await asyncio.open_connection(address.hostname, address.port)
         connection = WSConnection(ConnectionType.CLIENT)
-        writer.write(connection.send(Request(host=address.netloc, target=path)))
+        writer.write(connection.send(Request(host=HOSTS[0], target=address.path.rstrip("/") + path)))
         try:
             while True:
                 for event in connection.events():

@@ -28,7 +28,7 @@ LATER = "/later"
 PAGE = "https://page.example"
 """The origin that the host's CORS lets in."""
 
-HOSTS = ["host", "127.0.0.1"]
+HOSTS = ["host"]
 """The host names that the host answers to."""
 
 PERMISSIONS = frozenset({"state:read", "state:write", "state:delete"})
@@ -140,7 +140,7 @@ def make_states(wishes: Wishes, identify: Identify) -> Mapping[str, StateMount]:
 
     def state(url: str, **options: Any) -> StateMount:
         options.setdefault("auth", HostAuth(identify))
-        return StateMount(url, directory=lambda: ClaimsDirectory(MemoryDirectory()), **options)
+        return StateMount(url, directory=lambda: ClaimsDirectory(MemoryDirectory()), auto_migrate=True, **options)
 
     directory = Path(wishes.directory)
     main = state(wishes.database_url, auth=DiaryAuth(identify, wishes.diary))

@@ -14,6 +14,8 @@ from statemount.directory.memory import MemoryDirectory
 from statemount.errors import ConfigurationError, UnavailableError
 from statemount.interfaces import Resource
 from statemount.runtime import Opened, Opener, Runtime, Runtimes
+from statemount.watching.hub import Hub
+from statemount.watching.options import WatchOptions
 from tests.life.support import HostStore
 
 pytestmark = pytest.mark.anyio
@@ -47,7 +49,9 @@ def runtimes_with(*parts: Resource, store: HostStore | None = None) -> Runtimes:
     async def open_all(opened: Opened) -> Runtime:
         for part in parts:
             await opened.open(part)
-        return Runtime(await opened.open(store or HostStore([])), MemoryDirectory(), HostAuth(lambda connection: None))
+        opened_store = await opened.open(store or HostStore([]))
+        hub = await opened.open(Hub(opened_store, WatchOptions()))
+        return Runtime(opened_store, MemoryDirectory(), HostAuth(lambda connection: None), hub)
 
     return Runtimes(open_all)
 
@@ -185,7 +189,8 @@ async def test_the_start_runs_in_an_empty_context() -> None:
 
     async def look(opened: Opened) -> Runtime:
         seen.append(variable.get())
-        return Runtime(HostStore([]), MemoryDirectory(), HostAuth(lambda connection: None))
+        store = HostStore([])
+        return Runtime(store, MemoryDirectory(), HostAuth(lambda connection: None), Hub(store, WatchOptions()))
 
     variable.set("of the first request")
     runtimes = Runtimes(look)
@@ -275,7 +280,7 @@ def test_two_event_loops_at_once_have_a_runtime_each() -> None:
 def _opener(diary: list[str]) -> Opener:
     async def open_all(opened: Opened) -> Runtime:
         store = await opened.open(HostStore(diary))
-        return Runtime(store, MemoryDirectory(), HostAuth(lambda connection: None))
+        return Runtime(store, MemoryDirectory(), HostAuth(lambda connection: None), Hub(store, WatchOptions()))
 
     return open_all
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Iterable, MutableMapping
 from typing import Any
 
@@ -142,14 +143,33 @@ async def test_cancelled_while_the_body_is_read(place: Place) -> None:
     assert await Client(_parts(b'{"value": 2}')).ask(place) == 204
 
 
-async def test_repeated_content_type(place: Place) -> None:
-    """Of several content types the first one counts."""
-    for types, status in (([b"application/json", b"text/plain"], 204), ([b"text/plain", b"application/json"], 422)):
-        client = Client(_parts(b'{"value": 1}'))
-        scope = scope_of("PUT", place.fill("/execution/store/ti/<ti>/k"), {"authorization": place.fill("Bearer <own>")})
-        scope["headers"] += [(b"content-type", one) for one in types]
-        await place.state(scope, client.receive, client.send)
-        assert client.sent[0]["status"] == status
+_JSON = (b"content-type", b"application/json")
+_TWELVE = (b"content-length", b"12")
+
+
+@pytest.mark.parametrize(
+    ("headers", "name"),
+    [
+        ([_JSON, (b"content-type", b"text/plain")], "Content-Type"),
+        ([(b"content-type", b"text/plain"), _JSON], "Content-Type"),
+        ([_JSON, (b"content-type", b"")], "Content-Type"),
+        ([_JSON, (b"content-type", b"application/merge-patch+json")], "Content-Type"),
+        ([_JSON, _TWELVE, (b"content-length", b"13")], "Content-Length"),
+        ([_JSON, (b"content-length", b"99999999999"), _TWELVE], "Content-Length"),
+        ([_JSON, _TWELVE, (b"content-length", b"")], "Content-Length"),
+    ],
+)
+async def test_two_things_about_a_body(place: Place, headers: list[tuple[bytes, bytes]], name: str) -> None:
+    """A body of which two things are said is refused, and not read; one that is described twice alike is taken."""
+    scope = scope_of("PUT", place.fill("/execution/store/ti/<ti>/k"), {"authorization": place.fill("Bearer <own>")})
+    client = Client(_parts(b'{"value": 1}'))
+    await place.state({**scope, "headers": [*scope["headers"], *headers]}, client.receive, client.send)
+    assert client.sent[0]["status"] == 400
+    assert json.loads(client.sent[1]["body"]) == {"detail": f"{name} is given more than once"}
+    assert client.received == 0
+    client = Client(_parts(b'{"value": 1}'))
+    await place.state({**scope, "headers": [*scope["headers"], *[_JSON, _TWELVE] * 2]}, client.receive, client.send)
+    assert client.sent[0]["status"] == 204
 
 
 async def test_smaller_limit(place: Place) -> None:

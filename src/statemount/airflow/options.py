@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from statemount.airflow.names import AUDIENCE
 from statemount.airflow.users import AirflowAuth, AirflowAuthorizer, Users
 from statemount.auth.jwt import JWTAuth
 from statemount.errors import ConfigurationError
-from statemount.mount import StateMount
 from statemount.settings import Settings
+
+if TYPE_CHECKING:
+    from statemount.mount import StateMount
 
 
 @dataclass(frozen=True)
@@ -55,6 +58,7 @@ class AirflowOptions:
             issuer=self.issuers or None,
             leeway=self.leeway,
             renewal_lifetime=self.lifetime,
+            allow_short_secret=True,  # as Airflow does, whose own is of 24 bytes
         )
 
     def mount(self, settings: Settings, tokens: JWTAuth, users: Users) -> StateMount:
@@ -70,6 +74,8 @@ class AirflowOptions:
         """
         if "database_url" not in settings.model_fields_set:
             raise ConfigurationError("set STATEMOUNT_DATABASE_URL: state is kept in a database of its own")
+        from statemount.mount import StateMount
+
         chosen: dict[str, object] = {}
         if "directory" not in settings.model_fields_set:
             chosen["directory"] = "airflow"

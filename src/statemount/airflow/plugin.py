@@ -1,29 +1,36 @@
-"""The plugin. A file in Airflow's plugins folder names it: ``from statemount.airflow.plugin import StatePlugin``.
+"""The plugins. A file in Airflow's plugins folder names one: ``from statemount.airflow.plugin import StatePlugin``.
 
-Every component of Airflow imports its plugins; what this one needs is read and opened by the API server alone.
+Every component of Airflow imports its plugins; what these need is read and opened by the API server alone.
 """
 
 from __future__ import annotations
 
 from functools import cache
-from typing import Any, ClassVar, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from airflow.configuration import conf
-from airflow.plugins_manager import AirflowPlugin
 from jwt import ExpiredSignatureError
 from jwt import InvalidTokenError as RefusedTokenError
 
 from statemount.airflow.names import PREFIX
 from statemount.airflow.options import AirflowOptions
-from statemount.airflow.tokens import TokenMiddleware, with_first_credentials
+from statemount.airflow.tokens import LateMiddleware, TokenMiddleware, with_first_credentials
 from statemount.airflow.users import Method
 from statemount.auth.jwt import JWTAuth
 from statemount.errors import InvalidTokenError
 from statemount.interfaces import AsgiScope
-from statemount.mount import StateMount
 from statemount.settings import Settings
-from statemount.web.middleware import AsgiApp
+from statemount.web.below import AsgiApp
 from statemount.web.requests import Receive, Send
+
+if TYPE_CHECKING:
+    from statemount.mount import StateMount
+
+    class AirflowPlugin:
+        """For type checkers: Airflow is not installed where they run."""
+
+else:
+    from airflow.plugins_manager import AirflowPlugin
 
 
 def _listed(section: str, key: str) -> tuple[str, ...]:
@@ -112,12 +119,16 @@ class StateApp:
         await _mounted().state(scope, receive, send)
 
 
-class StateTokenMiddleware(TokenMiddleware):
-    """The middleware, made with Airflow's API server: what cannot work keeps that from starting, and says why."""
+class StateTokenMiddleware(LateMiddleware):
+    """The middleware of the API server in which the app is."""
 
     def __init__(self, app: AsgiApp) -> None:
-        mounted = _mounted()
-        super().__init__(app, state=mounted.state, auth=mounted.auth, lifetime=mounted.lifetime)
+        super().__init__(app, _with_state)
+
+
+def _with_state(app: AsgiApp) -> AsgiApp:
+    mounted = _mounted()
+    return TokenMiddleware(app, state=mounted.state, auth=mounted.auth, lifetime=mounted.lifetime)
 
 
 class StatePlugin(AirflowPlugin):
@@ -126,3 +137,22 @@ class StatePlugin(AirflowPlugin):
     name: ClassVar[str] = "statemount"
     fastapi_apps: ClassVar[list[Any]] = [{"app": StateApp(), "url_prefix": PREFIX, "name": "statemount"}]
     fastapi_root_middlewares: ClassVar[list[Any]] = [{"middleware": StateTokenMiddleware, "name": "statemount tokens"}]
+
+
+class OnlyTokenMiddleware(LateMiddleware):
+    """The middleware where the app runs elsewhere."""
+
+    def __init__(self, app: AsgiApp) -> None:
+        super().__init__(app, _without_state)
+
+
+def _without_state(app: AsgiApp) -> AsgiApp:
+    options = airflow_options()
+    return TokenMiddleware(app, state=None, auth=options.tokens(), lifetime=options.lifetime)
+
+
+class StateTokenPlugin(AirflowPlugin):
+    """Gives tasks their tokens for an app that runs elsewhere, and mounts nothing: ``STATEMOUNT_URL`` says where."""
+
+    name: ClassVar[str] = "statemount tokens"
+    fastapi_root_middlewares: ClassVar[list[Any]] = [{"middleware": OnlyTokenMiddleware, "name": "statemount tokens"}]

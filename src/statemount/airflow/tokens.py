@@ -10,14 +10,22 @@ from __future__ import annotations
 
 import json
 import logging
+from collections.abc import Callable
 from uuid import UUID
 
 from statemount.airflow.names import CONNECTION_ID, CONNECTION_TYPE
 from statemount.auth.jwt import JWTAuth
-from statemount.errors import AuthenticationError, ForbiddenError, InvalidTokenError, UnavailableError
+from statemount.errors import (
+    AuthenticationError,
+    ConfigurationError,
+    ForbiddenError,
+    InvalidTokenError,
+    UnavailableError,
+)
 from statemount.interfaces import AsgiScope
+from statemount.web.below import AsgiApp
 from statemount.web.lifespan import Startable, serve_lifespan
-from statemount.web.middleware import AsgiApp, route_path
+from statemount.web.middleware import route_path
 from statemount.web.requests import Receive, Send
 from statemount.web.responses import Response, json_response
 
@@ -31,12 +39,12 @@ class TokenMiddleware:
 
     Args:
         app: Airflow's API server.
-        state: Is started and stopped with it.
+        state: Is started and stopped with it; None = it runs elsewhere.
         auth: Verifies the tokens of tasks, and signs those that are given out.
         lifetime: Of these, in seconds.
     """
 
-    def __init__(self, app: AsgiApp, *, state: Startable, auth: JWTAuth, lifetime: int) -> None:
+    def __init__(self, app: AsgiApp, *, state: Startable | None, auth: JWTAuth, lifetime: int) -> None:
         self.app = app
         self.state = state
         self._auth = auth
@@ -44,7 +52,7 @@ class TokenMiddleware:
 
     async def __call__(self, scope: AsgiScope, receive: Receive, send: Send) -> None:
         """Pass the call on to the host app, or answer it."""
-        if scope["type"] == "lifespan":
+        if scope["type"] == "lifespan" and self.state is not None:
             await serve_lifespan(self.state, receive, send, lambda *channel: self.app(scope, *channel))
         elif scope["type"] == "http" and scope["method"] == "GET" and route_path(scope) == _PATH:
             await (await self._answer(scope)).send(send)
@@ -54,10 +62,10 @@ class TokenMiddleware:
     async def _answer(self, scope: AsgiScope) -> Response:
         try:
             identity = await self._auth.authenticate(with_first_credentials(scope), "execution")
-        except AuthenticationError as error:
-            return _refusal(401, "Missing auth token", error)
         except (InvalidTokenError, ForbiddenError) as error:
             return _refusal(403, "Invalid auth token", error)
+        except AuthenticationError as error:
+            return _refusal(401, "Missing auth token", error)
         except UnavailableError as error:
             return _refusal(503, "The keys cannot be fetched now", error)
         if identity.task_instance_id is None:
@@ -75,6 +83,34 @@ class TokenMiddleware:
             "port": None,
             "extra": json.dumps({"lifetime": self._lifetime}),
         }
+
+
+class LateMiddleware:
+    """A middleware that is made when the server starts: what cannot work keeps it from starting, and says why.
+
+    An error of the constructor would not: Starlette makes its middleware when it is called first, and a server takes
+    that for an application that knows no lifespan, and answers every request with 500.
+
+    Args:
+        make: Returns the middleware around the host app; may raise ConfigurationError.
+    """
+
+    def __init__(self, app: AsgiApp, make: Callable[[AsgiApp], AsgiApp]) -> None:
+        self.app = app
+        self._make = make
+        self._made: AsgiApp | None = None
+
+    async def __call__(self, scope: AsgiScope, receive: Receive, send: Send) -> None:
+        """Pass the call on to the middleware, or say that the server cannot start."""
+        try:
+            made = self._made = self._made or self._make(self.app)
+        except ConfigurationError as error:
+            if scope["type"] != "lifespan":
+                raise
+            await receive()
+            await send({"type": "lifespan.startup.failed", "message": f"statemount: {error}"})
+            return
+        await made(scope, receive, send)
 
 
 def with_first_credentials(scope: AsgiScope) -> AsgiScope:

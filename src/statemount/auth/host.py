@@ -22,13 +22,31 @@ class HostAuth(Authenticator):
     Args:
         identify: It may raise statemount's errors, or Starlette's ``HTTPException`` (FastAPI's is one): 401 is read as
             "not known", 403 as "known, and may not", with its detail as the client's message. It must not block.
+        workers: Who verifies workers instead, such as a :class:`~statemount.auth.jwt.JWTAuth`: the host app's own users
+            are those of the public routes then. None = the host app knows its workers, too.
     """
 
-    def __init__(self, identify: Identify) -> None:
+    def __init__(self, identify: Identify, *, workers: Authenticator | None = None) -> None:
         self._identify = identify
+        self._workers = workers
 
     def __repr__(self) -> str:
-        return f"HostAuth({getattr(self._identify, '__qualname__', type(self._identify).__name__)})"
+        workers = "" if self._workers is None else f", workers={self._workers!r}"
+        return f"HostAuth({getattr(self._identify, '__qualname__', type(self._identify).__name__)}{workers})"
+
+    async def open(self) -> None:
+        """Open what verifies workers."""
+        if self._workers is not None:
+            await self._workers.open()
+
+    async def close(self) -> None:
+        """Close what verifies workers."""
+        if self._workers is not None:
+            await self._workers.close()
+
+    def renew(self, identity: Identity) -> str | None:
+        """Return a fresh token for a worker, if what verifies workers makes one."""
+        return None if self._workers is None else self._workers.renew(identity)
 
     async def authenticate(self, asgi_scope: AsgiScope, route_set: RouteSet) -> Identity:
         """Return the host's identity; see :class:`~statemount.interfaces.Authenticator`.
@@ -36,6 +54,8 @@ class HostAuth(Authenticator):
         Raises:
             TypeError: The host's callable returned something else.
         """
+        if self._workers is not None and route_set == "execution":
+            return await self._workers.authenticate(asgi_scope, route_set)
         try:
             answer = self._identify(HTTPConnection(asgi_scope))
             identity = await answer if inspect.isawaitable(answer) else answer

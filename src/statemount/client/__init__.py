@@ -5,6 +5,7 @@ It needs httpx and tenacity, and nothing of the server: neither Starlette nor a 
 
 from __future__ import annotations
 
+from statemount.client.async_claim import AsyncClaim
 from statemount.client.async_client import AsyncStateClient
 from statemount.client.async_directory import AsyncDirectoryClient
 from statemount.client.async_public import AsyncPublicAssetState, AsyncPublicClient, AsyncPublicTaskState
@@ -12,8 +13,9 @@ from statemount.client.async_worker import AsyncWorkerAssetState, AsyncWorkerTas
 from statemount.client.contracts import ContractVersion
 from statemount.client.correlation import correlation_id
 from statemount.client.credentials import Token, token_file
-from statemount.client.errors import UnexpectedAnswerError
+from statemount.client.errors import ClaimedError, ClaimLostError, UnexpectedAnswerError
 from statemount.client.retries import Retries
+from statemount.client.sync_claim import Claim
 from statemount.client.sync_client import StateClient
 from statemount.client.sync_directory import DirectoryClient
 from statemount.client.sync_public import PublicAssetState, PublicClient, PublicTaskState
@@ -23,6 +25,7 @@ from statemount.client.values import AssetPage, AssetReference, Registration, St
 __all__ = [
     "AssetPage",
     "AssetReference",
+    "AsyncClaim",
     "AsyncDirectoryClient",
     "AsyncPublicAssetState",
     "AsyncPublicClient",
@@ -30,6 +33,9 @@ __all__ = [
     "AsyncStateClient",
     "AsyncWorkerAssetState",
     "AsyncWorkerTaskState",
+    "Claim",
+    "ClaimLostError",
+    "ClaimedError",
     "ContractVersion",
     "DirectoryClient",
     "PublicAssetState",

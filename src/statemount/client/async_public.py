@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from copy import deepcopy
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Literal, TypeVar
 
+from statemount.client.async_claim import AsyncClaim
 from statemount.client.async_connection import AsyncConnection
 from statemount.client.async_scope import AsyncScopeState
 from statemount.client.contention import ATTEMPTS, revision_of
 from statemount.client.contracts import Contract
+from statemount.client.leases import lease_of
 from statemount.client.public_calls import PublicAssetCalls, PublicCalls, PublicTaskCalls
 from statemount.client.values import StateEntry, StatePage
 from statemount.errors import KeyNotFoundError, PreconditionFailedError
@@ -24,6 +26,9 @@ class AsyncPublicState(AsyncScopeState[CallsT]):
 
     async def get(self, key: str) -> StateEntry:
         return await self._send(self._calls.get(key))
+
+    async def get_entry(self, key: str) -> StateEntry:
+        return await self.get(key)
 
     async def list(self, *, limit: int = 50, offset: int = 0) -> StatePage:
         return await self._send(self._calls.list(limit, offset))
@@ -53,7 +58,7 @@ class AsyncPublicState(AsyncScopeState[CallsT]):
                 raise PreconditionFailedError(None) from error
             return value
 
-        return await self._contend(attempts, attempt)
+        return await self.contend(attempt, attempts=attempts)
 
 
 class AsyncPublicTaskState(AsyncPublicState[PublicTaskCalls]):
@@ -85,6 +90,11 @@ class AsyncPublicTaskState(AsyncPublicState[PublicTaskCalls]):
 
     async def clear(self, *, all_map_indices: bool = False, if_revision: int | None = None) -> None:
         await self._send(self._calls.clear(all_map_indices=all_map_indices, if_revision=if_revision))
+
+    def claim(self, key: str, *, ttl: timedelta | float, wait: float = 0.0, holder: JsonValue = None) -> AsyncClaim:
+        connection = self._connection
+        lease = lease_of(key, ttl, wait, holder, retries=connection.exchange.retries)
+        return AsyncClaim(self, lease, connection.sleep)
 
 
 class AsyncPublicAssetState(AsyncPublicState[PublicAssetCalls]):

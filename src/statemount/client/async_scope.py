@@ -8,10 +8,10 @@ from typing import Generic, TypeVar
 from tenacity import AsyncRetrying
 
 from statemount.client.async_connection import AsyncConnection
-from statemount.client.contention import options_of
+from statemount.client.contention import ATTEMPTS, options_of
 from statemount.client.scope_calls import ScopeCalls
-from statemount.model import JsonValue
 
+T = TypeVar("T")
 CallsT = TypeVar("CallsT", bound=ScopeCalls)
 
 
@@ -26,7 +26,6 @@ class AsyncScopeState(Generic[CallsT]):
     async def delete(self, key: str, *, if_revision: int | None = None) -> None:
         await self._send(self._calls.delete(key, if_revision))
 
-    async def _contend(self, attempts: int, attempt: Callable[[], Awaitable[JsonValue]]) -> JsonValue:
-        """Return what an attempt returns that nobody came in between."""
+    async def contend(self, attempt: Callable[[], Awaitable[T]], *, attempts: int = ATTEMPTS) -> T:
         options = options_of(self._connection.exchange.retries, attempts)
         return await AsyncRetrying(sleep=self._connection.sleep, **options)(attempt)

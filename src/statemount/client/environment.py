@@ -8,8 +8,8 @@ from statemount.client.credentials import Token, token_file
 from statemount.errors import ConfigurationError
 
 URL = "STATEMOUNT_URL"
-TOKEN = "STATEMOUNT_TOKEN"  # noqa: S105
-TOKEN_FILE = "STATEMOUNT_TOKEN_FILE"  # noqa: S105
+TOKEN = "STATEMOUNT_TOKEN"  # noqa: S105 - the name of a variable
+TOKEN_FILE = "STATEMOUNT_TOKEN_FILE"  # noqa: S105 - likewise
 
 
 def server_of_environment() -> tuple[str, Token | None]:

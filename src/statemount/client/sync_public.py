@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from copy import deepcopy
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Literal, TypeVar
 
 from statemount.client.contention import ATTEMPTS, revision_of
 from statemount.client.contracts import Contract
+from statemount.client.leases import lease_of
 from statemount.client.public_calls import PublicAssetCalls, PublicCalls, PublicTaskCalls
+from statemount.client.sync_claim import Claim
 from statemount.client.sync_connection import Connection
 from statemount.client.sync_scope import ScopeState
 from statemount.client.values import StateEntry, StatePage
@@ -29,6 +31,10 @@ class PublicState(ScopeState[CallsT]):
             KeyNotFoundError: There is no live entry under this key.
         """
         return self._send(self._calls.get(key))
+
+    def get_entry(self, key: str) -> StateEntry:
+        """Do what ``get`` does, under the name that workers' state has for it."""
+        return self.get(key)
 
     def list(self, *, limit: int = 50, offset: int = 0) -> StatePage:
         """Return a part of the entries.
@@ -70,7 +76,7 @@ class PublicState(ScopeState[CallsT]):
                 raise PreconditionFailedError(None) from error
             return value
 
-        return self._contend(attempts, attempt)
+        return self.contend(attempt, attempts=attempts)
 
 
 class PublicTaskState(PublicState[PublicTaskCalls]):
@@ -134,6 +140,15 @@ class PublicTaskState(PublicState[PublicTaskCalls]):
             if_revision: Of the whole task instance, as ``list`` tells it; not with ``all_map_indices``.
         """
         self._send(self._calls.clear(all_map_indices=all_map_indices, if_revision=if_revision))
+
+    def claim(self, key: str, *, ttl: timedelta | float, wait: float = 0.0, holder: JsonValue = None) -> Claim:
+        """Return a claim of a key; see :meth:`WorkerTaskState.claim`.
+
+        It takes the permissions ``state:write`` and ``state:delete``, and ``state:read`` where an answer is lost.
+        """
+        connection = self._connection
+        lease = lease_of(key, ttl, wait, holder, retries=connection.exchange.retries)
+        return Claim(self, lease, connection.sleep)
 
 
 class PublicAssetState(PublicState[PublicAssetCalls]):

@@ -7,11 +7,11 @@ from typing import Generic, TypeVar
 
 from tenacity import Retrying
 
-from statemount.client.contention import options_of
+from statemount.client.contention import ATTEMPTS, options_of
 from statemount.client.scope_calls import ScopeCalls
 from statemount.client.sync_connection import Connection
-from statemount.model import JsonValue
 
+T = TypeVar("T")
 CallsT = TypeVar("CallsT", bound=ScopeCalls)
 
 
@@ -32,8 +32,13 @@ class ScopeState(Generic[CallsT]):
         """Remove a key; a no-op if it is missing."""
         self._send(self._calls.delete(key, if_revision))
 
-    def _contend(self, attempts: int, attempt: Callable[[], JsonValue]) -> JsonValue:
-        """Return what an attempt returns that nobody came in between."""
-        return Retrying(sleep=self._connection.sleep, **options_of(self._connection.exchange.retries, attempts))(
-            attempt
-        )
+    def contend(self, attempt: Callable[[], T], *, attempts: int = ATTEMPTS) -> T:
+        """Call a function until nobody has come in between; return what it returns then.
+
+        Args:
+            attempt: Reads, and writes at the revision that it has read. While it raises
+                :class:`~statemount.errors.PreconditionFailedError` it is called again, after a random pause.
+            attempts: At most.
+        """
+        options = options_of(self._connection.exchange.retries, attempts)
+        return Retrying(sleep=self._connection.sleep, **options)(attempt)

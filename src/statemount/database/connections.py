@@ -128,8 +128,11 @@ class _Pool:
             raise
 
     async def _open(self) -> HeldConnection:
+        connecting = asyncio.ensure_future(self._connect())
+        # A loop that is closed with its tasks pending is no fault of this one.
+        connecting._log_destroy_pending = False  # type: ignore[attr-defined]
         try:
-            return await asyncio.wait_for(self._connect(), self._connect_seconds)
+            return await asyncio.wait_for(connecting, self._connect_seconds)
         except asyncio.TimeoutError as error:
             raise UnavailableError("no connection to the database: it does not answer") from error
 
@@ -383,7 +386,7 @@ class Connections(Resource):
                 self._writers.release(held)
                 self._observer.committed(time.monotonic() - begins)
                 return result
-            await asyncio.sleep(_BACKOFF_SECONDS * 2**attempt * random.random())  # noqa: S311
+            await asyncio.sleep(_BACKOFF_SECONDS * 2**attempt * random.random())  # noqa: S311 - a jitter
         raise AssertionError("unreachable")
 
     @staticmethod

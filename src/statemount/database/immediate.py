@@ -11,9 +11,9 @@ import sqlite3
 import time
 from collections.abc import Sequence
 
+from statemount.database.drivers.sqlite import MAPPED_BYTES
 from statemount.database.query import Query, Row
 
-_MAPPED_BYTES = 256 * 1024 * 1024  # of the file: what another connection writes does not empty a mapping, as a cache
 _SLOW_SECONDS = 0.001
 _SLOW_SECONDS_EACH = 0.00005  # of a look-up among several
 _SLOW_READS = 3  # in a row: a single one has only been interrupted
@@ -76,7 +76,7 @@ class ImmediateReads:
         self._openings += 1
         self._connection = sqlite3.connect(self._file, timeout=0, isolation_level=None, check_same_thread=False)
         self._connection.execute("PRAGMA query_only = ON")
-        self._connection.execute(f"PRAGMA mmap_size = {_MAPPED_BYTES}")
+        self._connection.execute(f"PRAGMA mmap_size = {MAPPED_BYTES}")
         return self._connection
 
     def close(self) -> None:

@@ -40,6 +40,11 @@ class TableNames:
         return f"{self.prefix}version"
 
     @property
+    def channel(self) -> str:
+        """Where processes tell each other of changes, on a database that has such a thing."""
+        return f"{self.prefix}moved"
+
+    @property
     def scope(self) -> str:
         """The scopes, with their counters."""
         return f"{self.prefix}scope"

@@ -15,6 +15,7 @@ from statemount.service.public import Public
 from statemount.service.registrar import Registrar
 from statemount.service.tasks import TaskStates
 from statemount.service.workers import Workers
+from statemount.watching.watches import Watches
 
 
 class StateService:
@@ -31,6 +32,7 @@ class StateService:
         max_body_bytes: Longest stored text that anybody may write.
         clears_on_success: Whether the state of a task instance that has succeeded is cleared.
         clean_up: What is removed, and in what portions.
+        watches: Where a watch begins.
     """
 
     def __init__(
@@ -46,9 +48,11 @@ class StateService:
         max_body_bytes: int,
         clears_on_success: bool,
         clean_up: CleanUpRules,
+        watches: Watches,
     ) -> None:
         limits = ValueLimits(max_value_bytes=max_value_bytes, max_body_bytes=max_body_bytes)
         self.store = store
+        self.watches = watches
         self.directory: Directory = directory
         self.authorizer = authorizer
         self.tasks: TaskStates = TaskStates(store, limits, Retention(default_retention), clock)

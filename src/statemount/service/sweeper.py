@@ -28,6 +28,7 @@ class Sweeper(Resource):
         interval: Seconds from one round to the next, on average.
         sleep: Waits for so many seconds.
         chance: Returns a number from 0 to 1.
+        swept: Is called after entries were removed.
         observer: Is told what was removed.
     """
 
@@ -41,12 +42,14 @@ class Sweeper(Resource):
         interval: float,
         sleep: Rest = asyncio.sleep,
         chance: Callable[[], float] = random.random,
+        swept: Callable[[], None] = lambda: None,
         observer: Observer = SILENT,
     ) -> None:
         self._observer = observer
         self._interval = interval
         self._sleep = sleep
         self._chance = chance
+        self._swept = swept
         clean_up = CleanUp(store, registry, clock, rules, rest=self._rest)
         self._chores: dict[str, tuple[str, Callable[[Progress], Awaitable[int]]]] = {
             "expired entries": ("entries", clean_up.entries),
@@ -100,6 +103,8 @@ class Sweeper(Resource):
         self._observer.sweep_ended(what, is_failure=False)
         if self._failures.pop(name, None) is not None:
             _logger.info("%s are removed again", name)
+        if removed and what == "entries":
+            self._swept()
         if removed:
             _logger.debug("%d %s were removed", removed, name)
 

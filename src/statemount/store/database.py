@@ -92,9 +92,7 @@ class DatabaseStore(Store):
         self._writers: list[Lane[Write, Outcome]] = [
             Lane(self._commit, max_waiting=max_waiting, kind="write", observer=observer) for _ in range(count)
         ]
-        self._readers: list[Lane[Get, Entry | None]] = [
-            Lane(read, max_waiting=max_waiting, kind="read", observer=observer) for _ in range(count)
-        ]
+        self._reader: Lane[Get, Entry | None] = Lane(read, max_waiting=max_waiting, kind="read", observer=observer)
 
     async def open(self) -> None:
         self._is_open = True
@@ -111,14 +109,11 @@ class DatabaseStore(Store):
             await lane.stop()
 
     def _lanes(self) -> Sequence[Lane[Any, Any]]:
-        return [*self._writers, *self._readers, *self._listers]
+        return [*self._writers, self._reader, *self._listers]
 
     async def read(self, scope: Scope, key: str) -> Entry | None:
         get = Get(stored_scope(scope), key)
-        return await (self._reader_of(get) if self._turn is None else self._turn).ask(get)
-
-    def _reader_of(self, get: Get) -> Lane[Get, Entry | None]:
-        return self._readers[hash(get.scope) % len(self._readers)]
+        return await (self._turn or self._reader).ask(get)
 
     def _read_at_once(self, group: Sequence[Ticket[Get, Entry | None]]) -> None:
         """Answer the gets of one turn of the event loop."""
@@ -126,7 +121,7 @@ class DatabaseStore(Store):
         if len(group) > len(others):
             self._observer.group("read", len(group) - len(others))
         for ticket in others:
-            self._reader_of(ticket.request).take_over(ticket)
+            self._reader.take_over(ticket)
 
     async def list(
         self,
@@ -157,8 +152,12 @@ class DatabaseStore(Store):
             check_clears_task(operations)
             return await self._connections.detached(self._commit.clear_task(target, operations, writer))
         scope = stored_scope(target)
-        texts = (o.value if isinstance(o, Set) else o.patch for o in operations if isinstance(o, (Set, Merge)))
-        size = sum(len(text) + _OPERATION_BYTES for text in texts)
+        size = 0
+        for operation in operations:
+            if isinstance(operation, Set):
+                size += len(operation.value) + _OPERATION_BYTES
+            elif isinstance(operation, Merge):
+                size += len(operation.patch) + _OPERATION_BYTES
         lane = self._writers[hash(scope) % len(self._writers)]
         return await lane.ask(Write(scope, operations, writer), size=size, count=len(operations))
 

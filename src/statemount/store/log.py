@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
 from itertools import islice
 from typing import Any
 
@@ -39,10 +40,11 @@ class Log:
 
     async def revisions(self, scopes: Collection[Scope]) -> Mapping[Scope, int]:
         """Return the revision of each scope."""
-        digests = {scope_digest(scope): scope for scope in scopes}
         found = dict.fromkeys(scopes, 0)
-        for part in _pieces(digests):
-            rows = await self._connections.read(lambda: self._revisions_script(part))  # noqa: B023 - awaited right here
+        for part in _pieces(scopes):
+            digests = {_digest(scope): scope for scope in part}
+            wanted = list(digests)
+            rows = await self._connections.read(lambda: self._revisions_script(wanted))  # noqa: B023 - awaited here
             for digest, revision in rows:
                 found[digests[bytes(digest)]] = revision
         return found
@@ -52,11 +54,11 @@ class Log:
 
     async def tails(self, positions: Mapping[Scope, int], limit: int) -> Mapping[Scope, LogTail]:
         """Return what the log of each scope has after a revision."""
-        digests = {scope_digest(scope): scope for scope in positions}
         revisions: dict[Scope, int] = {}
         changes: dict[Scope, list[Change]] = {scope: [] for scope in positions}
-        for part in _pieces(digests):
-            wanted = [(digest, positions[digests[digest]]) for digest in part]
+        for part in _pieces(positions):
+            digests = {_digest(scope): scope for scope in part}
+            wanted = [(digest, positions[scope]) for digest, scope in digests.items()]
             rows = await self._connections.read(lambda: self._statements.tails(wanted, limit))  # noqa: B023
             for row in rows:
                 scope = digests[bytes(row[0])]
@@ -68,6 +70,9 @@ class Log:
         }
 
 
-def _pieces(digests: Mapping[bytes, Scope]) -> Sequence[Sequence[bytes]]:
-    remaining = iter(digests)
-    return list(iter(lambda: list(islice(remaining, _SCOPES)), []))
+_digest = lru_cache(maxsize=16_384)(scope_digest)  # whoever watches many scopes asks for the same ones again and again
+
+
+def _pieces(scopes: Iterable[Scope]) -> Iterator[Sequence[Scope]]:
+    remaining = iter(scopes)
+    return iter(lambda: list(islice(remaining, _SCOPES)), [])

@@ -218,8 +218,9 @@ class MemoryStore(Store):
         for scope, after in positions.items():
             kept = self._scopes.get(stored_scope(scope))
             changes = await self.changes(scope, after=after, limit=limit)
-            revision, born = (0, 0) if kept is None else (kept.state.revision, kept.born)
-            found[scope] = LogTail.after(after, revision, changes, begins_at=born)
+            revision = 0 if kept is None else kept.state.revision
+            is_trimmed = kept is not None and revision - kept.born > len(kept.log)
+            found[scope] = LogTail.after(after, revision, changes, is_trimmed=is_trimmed)
         return found
 
     def pulse(self) -> object | None:

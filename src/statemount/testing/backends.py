@@ -12,7 +12,7 @@ import pytest
 from statemount.errors import StateMountError
 from statemount.model import AssetScope, JsonValue, Scope, TaskScope
 from statemount.worker.backends import BaseStateBackend
-from statemount.worker.references import reference_in
+from statemount.worker.references import marked, reference_in
 from statemount.worker.scoped import ScopedBackend
 
 TASK = TaskScope("dag", "manual__2026-01-01T00:00:00+00:00", "task")
@@ -100,6 +100,25 @@ class BackendConformance:
             backend.clear(scope)
             with pytest.raises(StateMountError):
                 _load(backend, scope, reference)
+
+    def test_versions_stay_apart(self, backend: BaseStateBackend, scope: Scope) -> None:
+        """What is kept for a set on a condition leaves what the key has, until the server has taken it."""
+        scoped = ScopedBackend(scope, backend)
+        first = _reference(backend, scope, "key", "1" * LARGE)
+        refused = scoped.keep_version("key", "2" * LARGE)
+        taken = scoped.keep_version("key", "3" * LARGE)
+        assert _load(backend, scope, first) == "1" * LARGE
+        scoped.discard(refused)
+        scoped.replaced("key", marked(first))
+        assert scoped.from_stored("key", taken.stored) == "3" * LARGE
+        last = scoped.keep_version("key", "4" * LARGE)
+        scoped.replaced("key", taken.stored)
+        assert scoped.from_stored("key", last.stored) == "4" * LARGE
+        backend.clear(scope)
+        if len(first) < LARGE:
+            for version in (refused, taken, last):
+                with pytest.raises(StateMountError):
+                    scoped.from_stored("key", version.stored)
 
     def test_get_and_set(self, backend: BaseStateBackend, scope: Scope) -> None:
         """What is set is got, as the same JSON text; what was never set is None."""

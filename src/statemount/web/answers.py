@@ -16,15 +16,20 @@ Value = Annotated[
 ]
 
 
-def _without_default(schema: dict[str, Any]) -> None:
+def without_default(schema: dict[str, Any]) -> None:
+    """Leave out of a field's schema what it is where it is absent: it means nothing then."""
     del schema["default"]
 
 
 Revision = Annotated[
     int | SkipJsonSchema[None],
+    Field(description="Of its last change; only if include=revision asks for it.", json_schema_extra=without_default),
+]
+ListedValue = Annotated[
+    JsonValue,
     Field(
-        description="Of its last change; in lists alone, and only if include=revision asks for it.",
-        json_schema_extra=_without_default,
+        description="The value, unless keys_only leaves it out; null only where the stored text is no JSON.",
+        json_schema_extra=without_default,
     ),
 ]
 Total = Annotated[int, Field(ge=0, description="How many entries there are in all.")]
@@ -43,20 +48,26 @@ class TaskStateStoreResponse(BaseModel):
     value: Value
     updated_at: datetime
     expires_at: Annotated[datetime | None, Field(description="From when on it is gone; null = never.")]
+
+
+class ListedTaskState(TaskStateStoreResponse):
+    """One key of a task instance, in a list."""
+
+    value: ListedValue = None
     revision: Revision = None
 
 
 class TaskStateStoreCollectionResponse(BaseModel):
     """Keys of a task instance, in byte order."""
 
-    task_state_store: list[TaskStateStoreResponse]
+    task_state_store: list[ListedTaskState]
     total_entries: Total
 
 
 class TaskStateCollectionResponse(BaseModel):
     """Keys of a task instance, in byte order."""
 
-    task_states: list[TaskStateStoreResponse]
+    task_states: list[ListedTaskState]
     total_entries: Total
 
 
@@ -76,7 +87,6 @@ class AssetStateResponse(BaseModel):
     key: str
     value: Value
     updated_at: datetime
-    revision: Revision = None
 
 
 class AssetStateStoreResponse(AssetStateResponse):
@@ -85,18 +95,77 @@ class AssetStateStoreResponse(AssetStateResponse):
     last_updated_by: AssetStateStoreLastUpdatedBy | None
 
 
+class ListedAssetState(AssetStateResponse):
+    """One key of an asset, in a list."""
+
+    value: ListedValue = None
+    revision: Revision = None
+
+
+class ListedAssetStateStore(AssetStateStoreResponse):
+    """One key of an asset, in a list."""
+
+    value: ListedValue = None
+    revision: Revision = None
+
+
 class AssetStateStoreCollectionResponse(BaseModel):
     """Keys of an asset, in byte order."""
 
-    asset_state_store: list[AssetStateStoreResponse]
+    asset_state_store: list[ListedAssetStateStore]
     total_entries: Total
 
 
 class AssetStateCollectionResponse(BaseModel):
     """Keys of an asset, in byte order."""
 
-    asset_states: list[AssetStateResponse]
+    asset_states: list[ListedAssetState]
     total_entries: Total
+
+
+class BatchResult(BaseModel):
+    """What came of one operation."""
+
+    op: Literal["get", "set", "delete", "check", "merge", "increment", "max", "min"]
+    key: str
+    status: Annotated[
+        Literal["changed", "unchanged"],
+        Field(description="unchanged: nothing was there to remove, the value was as great already, or it only looks."),
+    ]
+    revision: Annotated[int | None, Field(description="Of the key, as it is then; null = it is not there.")]
+    value: Annotated[
+        JsonValue,
+        Field(
+            description="What the key holds then, null = it is not there; of a get, and of an update by who may read.",
+            json_schema_extra=without_default,
+        ),
+    ] = None
+
+
+class TaskBatchResult(BatchResult):
+    """What came of one operation."""
+
+    expires_at: Annotated[
+        datetime | None,
+        Field(description="From when on it is gone; wherever there is a value.", json_schema_extra=without_default),
+    ] = None
+
+
+_SCOPE_REVISION = "Of the whole state, afterwards; 0 = nothing was ever written."
+
+
+class BatchResponse(BaseModel):
+    """What came of a batch on the state of an asset."""
+
+    revision: Annotated[int, Field(description=_SCOPE_REVISION)]
+    results: list[BatchResult]
+
+
+class TaskBatchResponse(BaseModel):
+    """What came of a batch on the state of a task instance."""
+
+    revision: Annotated[int, Field(description=_SCOPE_REVISION)]
+    results: list[TaskBatchResult]
 
 
 class StateChangeWriter(AssetStateStoreLastUpdatedBy):
@@ -116,7 +185,7 @@ class StateChange(BaseModel):
     size: Annotated[int, Field(ge=0, description="Bytes of the value as stored; 0 for what is no set.")]
     expires_at: Annotated[datetime | None, Field(description="From when on what was set is gone; null = never.")]
     value: Annotated[
-        Value, Field(description="What was set; left out where it is not kept.", json_schema_extra=_without_default)
+        Value, Field(description="What was set; left out where it is not kept.", json_schema_extra=without_default)
     ] = None
 
 
@@ -182,6 +251,21 @@ class ReasonedResponse(BaseModel):
     """A refusal or a failure, with a stable reason where there is one."""
 
     detail: FailureReason | str
+
+
+class OperationFailure(FailureReason):
+    """Which operation of a batch has failed, and why."""
+
+    index: Annotated[int, Field(ge=0, description="Its place in the batch, from 0 on.")]
+    op: str
+    key: str
+    revision: Annotated[int | None, Field(description="Of the key; null = it is not there.")]
+
+
+class BatchFailureResponse(BaseModel):
+    """Why nothing of a batch was done."""
+
+    detail: OperationFailure | FailureReason | str
 
 
 class ValidationError(BaseModel):

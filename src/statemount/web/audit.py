@@ -34,6 +34,7 @@ FIELDS: dict[str, str] = {
     "reason": "Why it is refused, or why the outcome is unknown.",
     "task_instance_id": "The task instance that is addressed, by its UUID.",
     "task_instance_ids": "Those that one request registers together.",
+    "jti": "The token that is revoked.",
     "dag_id": "The dag that is addressed.",
     "run_id": "The run.",
     "task_id": "The task.",
@@ -43,7 +44,8 @@ FIELDS: dict[str, str] = {
     "asset_id": "The asset that is addressed, by its id.",
     "asset_name": "The asset, by its name.",
     "asset_uri": "The asset, by its URI.",
-    "key": "The key; `null` = all of them.",
+    "key": "The key; `null` = all of them, or `keys`.",
+    "keys": "Those that one batch names.",
 }
 """The fields of a line, all of them in every line."""
 

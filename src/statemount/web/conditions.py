@@ -14,6 +14,9 @@ from statemount.web.errors import MalformedConditionError
 from statemount.web.requests import Request
 from statemount.web.responses import Response, etag
 
+MAX_HEADER_BYTES = 64 * 1024
+"""Longest header with a condition that is looked at, repeated ones together."""
+
 _BLANK = b" \t"
 _TAG = re.compile(rb'(W/)?"([\x21\x23-\x7e\x80-\xff]*)"[ \t]*(?:,[ \t,]*|\Z)')
 _REVISION = re.compile(rb"0|[1-9][0-9]{0,18}")
@@ -105,6 +108,8 @@ def _not_matching(value: bytes) -> frozenset[int] | None:
 
 
 def _revisions(name: str, value: bytes, *, counts_weak: bool) -> frozenset[int] | None:
+    if len(value) > MAX_HEADER_BYTES:
+        raise MalformedConditionError(name, f"must have at most {MAX_HEADER_BYTES} bytes")
     if value.strip(_BLANK) == b"*":
         return None
     text = value.strip(_BLANK + b",")  # empty elements of a list count for nothing (section 5.6.1.2)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +13,7 @@ from statemount.errors import (
     AuthenticationError,
     ConfigurationError,
     ConflictError,
+    FailedOperation,
     ForbiddenError,
     HistoryGoneError,
     InvalidInputError,
@@ -27,10 +28,13 @@ from statemount.errors import (
     StateMountError,
     TaskInstanceNotFoundError,
     TooLargeError,
+    TooManyWatchesError,
     UnavailableError,
+    UpdateFailedError,
     WriteOutcomeUnknownError,
 )
 from statemount.web import problems as kinds
+from statemount.web.accept import names_media_type
 from statemount.web.problems import ProblemType
 from statemount.web.requests import Request
 from statemount.web.responses import PROBLEM_JSON, Header, Response, etag, json_response
@@ -68,15 +72,43 @@ class UnreadableBodyError(StateMountError):
     """The body cannot be decoded at all."""
 
 
-class MalformedConditionError(StateMountError):
-    """A header with a condition does not follow the grammar of RFC 9110.
+class TargetTooLongError(StateMountError):
+    """The path or the query is longer than anything that could be meant."""
+
+
+class AmbiguousHeaderError(StateMountError):
+    """A header that says what the body is was given more than once, and not alike.
 
     Args:
         name: Of the header.
     """
 
     def __init__(self, name: str) -> None:
-        super().__init__(f'{name} must be * or a list of entity tags such as "17"')
+        super().__init__(f"{name} is given more than once")
+
+
+class MalformedConditionError(StateMountError):
+    """A header with a condition does not follow the grammar of RFC 9110, or is too long.
+
+    Args:
+        name: Of the header.
+        reason: In place of what it must be.
+    """
+
+    def __init__(self, name: str, reason: str = 'must be * or a list of entity tags such as "17"') -> None:
+        super().__init__(f"{name} {reason}")
+
+
+class UnsupportedPatchError(StateMountError):
+    """The body is a patch of a kind that the route does not take.
+
+    Args:
+        accepted: The media types that it takes, as ``Accept-Patch`` lists them (RFC 5789, section 3.1).
+    """
+
+    def __init__(self, accepted: str) -> None:
+        super().__init__(f"the route takes {accepted}")
+        self.accepted = accepted
 
 
 class MissingKeyError(KeyNotFoundError):
@@ -189,7 +221,25 @@ def _not_found(kind: ProblemType) -> Callable[[Any, Wording], Description]:
     return describe
 
 
+def _operation_failed(
+    kind: ProblemType, reason: str, error: PreconditionFailedError | UpdateFailedError, operation: FailedOperation
+) -> Description:
+    members = {"index": operation.index, "op": operation.op, "key": operation.key, "revision": error.revision}
+    detail = {"reason": reason, "message": str(error), **members}
+    return Description(kind, detail, str(error), (etag(operation.scope_revision),), members)
+
+
+def _update_failed(error: UpdateFailedError, wording: Wording) -> Description:
+    kind, reason = kinds.UPDATE_FAILED, "update_failed"
+    if error.operation is not None:
+        return _operation_failed(kind, reason, error, error.operation)
+    headers = () if error.revision is None else (etag(error.revision),)
+    return _reasoned(kind, reason, str(error), headers)
+
+
 def _precondition_failed(error: PreconditionFailedError, wording: Wording) -> Description:
+    if error.operation is not None:
+        return _operation_failed(kinds.PRECONDITION_FAILED, "precondition_failed", error, error.operation)
     headers = () if error.revision is None else (etag(error.revision),)
     if wording.has_reasons:
         return _reasoned(kinds.PRECONDITION_FAILED, "precondition_failed", str(error), headers)
@@ -206,6 +256,12 @@ def _retry_after(error: UnavailableError) -> tuple[Header, ...]:
     return ((b"retry-after", b"%d" % max(error.retry_after, 0)),)
 
 
+def _too_many_watches(error: TooManyWatchesError) -> Description:
+    if error.is_own:
+        return _plain(kinds.TOO_MANY_OWN_WATCHES, "Too many watches of this caller are open", _retry_after(error))
+    return _plain(kinds.TOO_MANY_WATCHES, "Too many watches are open", _retry_after(error))
+
+
 _UNKNOWN = "The connection to the database was lost while the write was being committed: it may have been written"
 
 _DESCRIPTIONS: dict[type, Callable[[Any, Wording], Description]] = {
@@ -217,6 +273,8 @@ _DESCRIPTIONS: dict[type, Callable[[Any, Wording], Description]] = {
     InvalidTokenError: _invalid_token,
     ForbiddenError: lambda error, _: _plain(kinds.FORBIDDEN, error.message),
     UnreadableBodyError: lambda error, _: _plain(kinds.UNREADABLE_BODY, "There was an error parsing the body"),
+    TargetTooLongError: lambda error, _: _plain(kinds.TARGET_TOO_LONG, "URI Too Long"),
+    AmbiguousHeaderError: lambda error, _: _plain(kinds.AMBIGUOUS_HEADER, str(error)),
     MalformedConditionError: lambda error, _: _plain(kinds.MALFORMED_CONDITION, str(error)),
     PreconditionFailedError: _precondition_failed,
     InvalidInputError: _invalid_input,
@@ -228,11 +286,16 @@ _DESCRIPTIONS: dict[type, Callable[[Any, Wording], Description]] = {
     HistoryGoneError: lambda error, _: _reasoned(kinds.HISTORY_GONE, "history_gone", str(error)),
     ConflictError: lambda error, _: _plain(kinds.CONFLICT, str(error)),
     NoRegistryError: lambda error, _: _plain(kinds.NO_REGISTRY, str(error)),
+    UpdateFailedError: _update_failed,
+    UnsupportedPatchError: lambda error, _: _plain(
+        kinds.UNSUPPORTED_PATCH, "Unsupported Media Type", ((b"accept-patch", error.accepted.encode()),)
+    ),
     ScopeFullError: lambda error, _: _reasoned(kinds.SCOPE_FULL, "scope_full", str(error)),
     UnavailableError: lambda error, _: _plain(kinds.UNAVAILABLE, "Service unavailable", _retry_after(error)),
     OverloadedError: lambda error, _: _plain(
         kinds.OVERLOADED, "Too many requests are waiting already", _retry_after(error)
     ),
+    TooManyWatchesError: lambda error, _: _too_many_watches(error),
     WriteOutcomeUnknownError: lambda error, _: _reasoned(
         kinds.WRITE_OUTCOME_UNKNOWN, "write_outcome_unknown", _UNKNOWN, _retry_after(error)
     ),
@@ -280,18 +343,5 @@ def _is_shown(value: Any) -> bool:
 
 
 def prefers_problem(accept: bytes) -> bool:
-    """Tell whether an ``Accept`` names ``application/problem+json``: itself, not by a wildcard, and not with q=0."""
-    return b"problem+json" in accept.lower() and any(_names_problem(part) for part in accept.lower().split(b","))
-
-
-def _names_problem(media_range: bytes) -> bool:
-    media_type, *parameters = [part.strip() for part in media_range.split(b";")]
-    return media_type == PROBLEM_JSON[1] and not _is_refused(parameters)
-
-
-def _is_refused(parameters: Sequence[bytes]) -> bool:
-    for parameter in parameters:
-        name, _, value = parameter.partition(b"=")
-        if name.strip() == b"q":
-            return value.strip().strip(b"0").strip(b".") == b""
-    return False
+    """Tell whether an ``Accept`` names ``application/problem+json``."""
+    return b"problem+json" in accept.lower() and names_media_type(accept, PROBLEM_JSON[1])

@@ -21,7 +21,9 @@ from statemount.web.answers import (
 )
 from statemount.web.operations import Answer, ApiOperation
 from statemount.web.parameters import NoParameters, Parameters, Place
-from statemount.web.variants import LIST
+from statemount.web.patches import MERGE_PATCH
+from statemount.web.variants import LIST, WATCH
+from statemount.web.watching import LAST_EVENT_ID, WatchQuery
 
 Json: TypeAlias = dict[str, Any]
 
@@ -40,6 +42,13 @@ _BEARER_SCHEME: Json = {
 }
 _CHALLENGE: Json = {
     "WWW-Authenticate": {"description": "What is wanted: Bearer.", "schema": {"type": "string"}},
+}
+_ACCEPTED: Json = {
+    "Accept-Patch": {"description": "The kinds of patch that the route takes.", "schema": {"type": "string"}},
+}
+_PATCH: Json = {
+    "description": "A merge patch (RFC 7396): names with null are removed, the others set, objects one by one.",
+    "not": {"type": "null"},
 }
 _ETAG: Json = {
     "ETag": {"description": "The revision, as a strong entity tag.", "schema": {"type": "string"}},
@@ -63,6 +72,18 @@ _CONDITIONS: tuple[Json, ...] = (
         "schema": {"type": "string"},
     },
 )
+_LAST_EVENT_ID: Json = {
+    "name": LAST_EVENT_ID.title(),
+    "in": "header",
+    "required": False,
+    "description": "Of a watch: the revision up to which the client knows everything. Without it, the first event says "
+    "where the watch begins.",
+    "schema": {"type": "integer", "minimum": 0},
+}
+_EVENTS: Json = {
+    "schema": {"type": "string", "description": "Server-sent events, whose ids are revisions and whose data is JSON."}
+}
+_TOO_MANY_WATCHES = Answer(429, "Too many watches of the caller are open.", HTTPExceptionResponse)
 _RETRY: Json = {
     "Retry-After": {"description": "Seconds after which to try again.", "schema": {"type": "integer", "minimum": 0}},
 }
@@ -98,6 +119,9 @@ _FORBIDDEN = _Refusal(
 _TOO_LARGE = _Refusal(
     "TooLarge", Answer(413, "The body, or what would be stored of it, is too large.", HTTPExceptionResponse)
 )
+_UNSUPPORTED = _Refusal(
+    "UnsupportedPatch", Answer(415, "The body is no patch of a kind that is taken.", HTTPExceptionResponse), _ACCEPTED
+)
 _INVALID = _Refusal(
     "InvalidInput", Answer(422, "The request holds something that is not acceptable.", HTTPValidationError)
 )
@@ -111,7 +135,16 @@ _UNAVAILABLE = _Refusal(
     ),
     _RETRY,
 )
-_REFUSALS = (_UNREADABLE, _MALFORMED, _UNAUTHORIZED, _FORBIDDEN, _TOO_LARGE, _INVALID, _UNAVAILABLE)
+_REFUSALS = (
+    _UNREADABLE,
+    _MALFORMED,
+    _UNAUTHORIZED,
+    _FORBIDDEN,
+    _TOO_LARGE,
+    _UNSUPPORTED,
+    _INVALID,
+    _UNAVAILABLE,
+)
 
 
 class _Schemas(GenerateJsonSchema):
@@ -143,9 +176,12 @@ def openapi_document(operations: Sequence[ApiOperation], *, title: str, version:
     references, schemas = models_json_schema(ordered, ref_template=_REF, schema_generator=_Schemas)
     writer = _Writer({model: reference for (model, _), reference in references.items()})
     paths: Json = {}
-    for operation in operations:
-        method = _METHODS.get(operation.method, operation.method).lower()
-        paths.setdefault(path_of(operation), {})[method] = writer.operation(operation)
+    for operation in sorted(operations, key=_is_watch):
+        described = paths.setdefault(path_of(operation), {})
+        if operation.method == WATCH:  # where there is one, there is a GET or a list
+            writer.add_watch(described["get"])
+        else:
+            described[_METHODS.get(operation.method, operation.method).lower()] = writer.operation(operation)
     return {
         "openapi": OPENAPI_VERSION,
         "info": {"title": title, "version": version, "description": description},
@@ -157,6 +193,10 @@ def openapi_document(operations: Sequence[ApiOperation], *, title: str, version:
         },
         "tags": [{"name": tag} for tag in dict.fromkeys(operation.tag for operation in operations)],
     }
+
+
+def _is_watch(operation: ApiOperation) -> bool:
+    return operation.method == WATCH
 
 
 _METHODS = {LIST: "GET"}
@@ -207,12 +247,26 @@ class _Writer:
             parameters += _CONDITIONS
         if parameters:
             described["parameters"] = parameters
-        if operation.body is not None:
-            content = {"application/json": {"schema": self._references[operation.body]}}
+        if operation.takes_body:
+            content: Json = {}
+            if operation.body is not None:
+                content["application/json"] = {"schema": self._references[operation.body]}
+            if operation.takes_merge_patch:
+                content[MERGE_PATCH] = {"schema": _PATCH}
             described["requestBody"] = {"required": True, "content": content}
         if operation.needs_authentication:
             described["security"] = [{BEARER: [*operation.permissions]}]
         return described
+
+    def add_watch(self, described: Json) -> None:
+        """Add to an operation object that it can be watched what it gets."""
+        watching = "With `Accept: text/event-stream` it is watched: see the page *Watch* of the documentation."
+        described["description"] = " ".join(filter(None, [described.get("description"), watching]))
+        parameters = [_LAST_EVENT_ID, *_parameters(WatchQuery, "query")]
+        described["parameters"] = [*described.get("parameters", ()), *parameters]
+        described["responses"]["200"].setdefault("content", {})["text/event-stream"] = _EVENTS
+        described["responses"]["429"] = self.answer(_TOO_MANY_WATCHES, _RETRY)
+        described["responses"] = dict(sorted(described["responses"].items()))
 
     def answer(self, answer: Answer, headers: Json | None = None) -> Json:
         """Return a response object."""
@@ -244,11 +298,13 @@ class _Writer:
 def _refusals(operation: ApiOperation) -> Iterator[_Refusal]:
     if operation.needs_authentication:
         yield from (_UNAUTHORIZED, _FORBIDDEN, _UNAVAILABLE)
-    if operation.body is not None:
+    if operation.takes_merge_patch:
+        yield _UNSUPPORTED
+    if operation.takes_body:
         yield from (_UNREADABLE, _TOO_LARGE)
     elif any(answer.status == 412 for answer in operation.answers):
         yield _MALFORMED
-    if operation.body is not None or {operation.path_parameters, operation.query} != {NoParameters}:
+    if operation.takes_body or {operation.path_parameters, operation.query} != {NoParameters}:
         yield _INVALID
 
 

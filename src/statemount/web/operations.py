@@ -51,6 +51,7 @@ class ApiOperation:
         path_parameters: Of the path.
         query: Of the query.
         body: Of the request, as ``application/json``; None = it takes none.
+        takes_merge_patch: Whether the request may be a merge patch, besides or in place of a body.
         answers: Besides those that every operation can have; the successful one first. With 412 among them, the
             request may have conditions.
         permission: What the caller's identity must have; None = the operation knows more than a name.
@@ -71,7 +72,13 @@ class ApiOperation:
     permission: str | None = None
     description: str = ""
     needs_authentication: bool = True
+    takes_merge_patch: bool = False
     further_permissions: tuple[str, ...] = ()
+
+    @property
+    def takes_body(self) -> bool:
+        """Whether the request has a body."""
+        return self.body is not None or self.takes_merge_patch
 
     @property
     def permissions(self) -> tuple[str, ...]:

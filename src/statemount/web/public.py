@@ -4,10 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 
+from statemount.clock import system_clock
 from statemount.interfaces import Authenticator, Clock
 from statemount.observer import Observer
 from statemount.service import StateService
-from statemount.web.answers import HTTPExceptionResponse, ReasonedResponse
+from statemount.web.answers import (
+    BatchFailureResponse,
+    BatchResponse,
+    HTTPExceptionResponse,
+    ReasonedResponse,
+    TaskBatchResponse,
+)
+from statemount.web.batch_bodies import AssetBatchBody, PublicTaskBatchBody
 from statemount.web.bodies import PublicTaskBody, ValueBody
 from statemount.web.contracts import CONTRACTS, ContractVersion, Words
 from statemount.web.directory import DirectoryEndpoints
@@ -29,6 +37,8 @@ from statemount.web.public_tasks import (
     TaskPath,
 )
 from statemount.web.route_set import Access, RouteSetApp
+from statemount.web.variants import WATCH
+from statemount.web.watching import Watching
 
 _DONE = Answer(204, "Done.")
 _WRITTEN = Answer(204, "Done.", has_etag=True)
@@ -43,6 +53,20 @@ _FULL = Answer(409, "The task instance or asset would have too many keys, or too
 
 _TASK = "/dags/{dag_id}/dagRuns/{dag_run_id}/taskInstances/{task_id}"
 _ASSET = "/assets/{asset_id}"
+_EVENTS = Answer(200, "The events.")
+_NOT_PATCHED = Answer(409, "What is there cannot be patched, or there would be too much.", ReasonedResponse)
+_NOT_DONE = Answer(
+    409,
+    "A value cannot be updated like this, or there would be too many keys, or too much in them.",
+    BatchFailureResponse,
+)
+_BATCH_FAILED = Answer(
+    412, "A condition does not hold; the ETag is that of the whole.", BatchFailureResponse, has_etag=True
+)
+_BATCH = (
+    "Each operation sees what those before it did; if one fails, nothing is done. A delete needs the permission "
+    "`state:delete` besides, a get `state:read`."
+)
 
 _TITLE = "Task state and asset state: public API"
 _DESCRIPTION = "What people and services call, and where hosts register task instances and assets."
@@ -66,12 +90,15 @@ def public_app(
         observer: Is told of every request; None = nobody is.
     """
     operations: list[ApiOperation] = []
+    watching = Watching(service.watches, "public", clock or system_clock)
     for version, contract in CONTRACTS.items():
         if version in contracts:
             tasks = PublicTaskEndpoints(service, contract.tasks, max_body_bytes)
             assets = PublicAssetEndpoints(service, contract.assets, max_body_bytes)
             operations += _of_tasks(f"{_TASK}/{contract.segment}", tasks)
+            operations += _watches_of_tasks(f"{_TASK}/{contract.segment}", tasks, watching)
             operations += _of_assets(f"{_ASSET}/{contract.segment}", assets)
+            operations += _watches_of_assets(f"{_ASSET}/{contract.segment}", assets, watching)
     if contracts:
         words = CONTRACTS["airflow33" if "airflow33" in contracts else "aip103"]
         operations += task_history_operations(TaskHistoryEndpoints(service, words.tasks, max_body_bytes), _TASK)
@@ -89,7 +116,7 @@ def public_app(
 
 
 def _list(words: Words) -> Answer:
-    return Answer(200, "The entries, by key in byte order.", words.page_model, has_etag=True)
+    return Answer(200, "The entries, by key in byte order.", words.page_model, has_etag=True, has_link=True)
 
 
 def _entry(words: Words) -> Answer:
@@ -146,12 +173,13 @@ def _of_tasks(whole: str, tasks: PublicTaskEndpoints) -> Iterator[ApiOperation]:
         "Change the value of a key of a task instance",
         tag,
         tasks.patch,
-        (_CHANGED, _NO_TASK_KEY, _FULL, _FAILED),
+        (_CHANGED, _NO_TASK_KEY, _NOT_PATCHED, _FAILED),
         TaskKeyPath,
         MapIndexQuery,
         ValueBody,
         permission="state:write",
         description="The key must exist; its expiry stays.",
+        takes_merge_patch=True,
     )
     yield ApiOperation(
         "DELETE",
@@ -177,6 +205,25 @@ def _of_tasks(whole: str, tasks: PublicTaskEndpoints) -> Iterator[ApiOperation]:
         TaskPath,
         ClearQuery,
         permission="state:delete",
+    )
+    yield ApiOperation(
+        "POST",
+        whole,
+        f"batch_{name}",
+        "Do operations on a task instance's keys, all or none",
+        tag,
+        tasks.batch,
+        (
+            Answer(200, "What came of each.", TaskBatchResponse, has_etag=True),
+            _NO_TASK_INSTANCE,
+            _NOT_DONE,
+            _BATCH_FAILED,
+        ),
+        TaskPath,
+        MapIndexQuery,
+        PublicTaskBatchBody,
+        permission="state:write",
+        description=_BATCH,
     )
 
 
@@ -227,11 +274,12 @@ def _of_assets(whole: str, assets: PublicAssetEndpoints) -> Iterator[ApiOperatio
         "Change the value of a key of an asset",
         tag,
         assets.patch,
-        (_CHANGED, _NO_ASSET, _FULL, _FAILED),
+        (_CHANGED, _NO_ASSET, _NOT_PATCHED, _FAILED),
         AssetKeyPath,
         body=ValueBody,
         permission="state:write",
         description="The key must exist.",
+        takes_merge_patch=True,
     )
     yield ApiOperation(
         "DELETE",
@@ -257,4 +305,71 @@ def _of_assets(whole: str, assets: PublicAssetEndpoints) -> Iterator[ApiOperatio
         AssetPath,
         PurgeQuery,
         permission="state:delete",
+    )
+    yield ApiOperation(
+        "POST",
+        whole,
+        f"batch_{name}",
+        "Do operations on an asset's keys, all or none",
+        tag,
+        assets.batch,
+        (Answer(200, "What came of each.", BatchResponse, has_etag=True), _NO_ASSET, _NOT_DONE, _BATCH_FAILED),
+        AssetPath,
+        body=AssetBatchBody,
+        permission="state:write",
+        description=_BATCH,
+    )
+
+
+def _watches_of_tasks(whole: str, tasks: PublicTaskEndpoints, watching: Watching) -> Iterator[ApiOperation]:
+    name, tag = tasks.words.operation, tasks.words.tag
+    yield ApiOperation(
+        WATCH,
+        whole,
+        f"watch_{name}",
+        "Watch a task instance",
+        tag,
+        watching.endpoint(tasks.watched),
+        (_EVENTS,),
+        TaskPath,
+        MapIndexQuery,
+        permission="state:read",
+    )
+    yield ApiOperation(
+        WATCH,
+        f"{whole}/{{key:path}}",
+        f"watch_key_of_{name}",
+        "Watch a key of a task instance",
+        tag,
+        watching.endpoint(tasks.watched_key),
+        (_EVENTS,),
+        TaskKeyPath,
+        MapIndexQuery,
+        permission="state:read",
+    )
+
+
+def _watches_of_assets(whole: str, assets: PublicAssetEndpoints, watching: Watching) -> Iterator[ApiOperation]:
+    name, tag = assets.words.operation, assets.words.tag
+    yield ApiOperation(
+        WATCH,
+        whole,
+        f"watch_{name}",
+        "Watch an asset",
+        tag,
+        watching.endpoint(assets.watched),
+        (_EVENTS, _NO_ASSET),
+        AssetPath,
+        permission="state:read",
+    )
+    yield ApiOperation(
+        WATCH,
+        f"{whole}/{{key:path}}",
+        f"watch_key_of_{name}",
+        "Watch a key of an asset",
+        tag,
+        watching.endpoint(assets.watched_key),
+        (_EVENTS, _NO_ASSET),
+        AssetKeyPath,
+        permission="state:read",
     )

@@ -6,14 +6,18 @@ from typing import Annotated, TypeVar
 
 from pydantic import Field
 
-from statemount.errors import KeyNotFoundError, Problem
+from statemount.errors import InvalidInputError, KeyNotFoundError, Problem
 from statemount.model import MappedTask, TaskScope, Writer
 from statemount.service import StateService
+from statemount.service.expiry import DEFAULT
+from statemount.web.batch_bodies import PUBLIC_TASK_BATCH
+from statemount.web.batches import batch_response, operations_of
 from statemount.web.bodies import PUBLIC_TASK_BODY, VALUE_BODY, read_content
-from statemount.web.conditions import condition_of, condition_on_one_scope, refuse_other_revision, unchanged
+from statemount.web.conditions import condition_of, condition_on_one_scope, unchanged
 from statemount.web.contracts import Words
-from statemount.web.entries import entry_response, page_response, task_entry
+from statemount.web.entries import entry_response, task_entry
 from statemount.web.errors import MissingKeyError
+from statemount.web.listing import task_list
 from statemount.web.parameters import (
     Id,
     Key,
@@ -25,8 +29,10 @@ from statemount.web.parameters import (
     checked,
     read_parameters,
 )
+from statemount.web.patches import is_merge_patch, patch_problems, read_patch
 from statemount.web.requests import Request
 from statemount.web.responses import NO_CONTENT, Response, changed, written
+from statemount.web.streams import Watched
 
 
 class TaskPath(Parameters):
@@ -75,12 +81,7 @@ class PublicTaskEndpoints:
         self._check(request, "state:read")
         path, query = self._read(request, TaskPath, TaskPageQuery)
         scope = scope_of(path, query)
-        page = await self._service.tasks.list(scope, limit=query.limit, offset=query.offset)
-        has_revisions = query.include == "revision"
-        if has_revisions:
-            refuse_other_revision(request, page.revision)
-        texts = [task_entry(scope, entry) for entry in page.entries]
-        return page_response(self.words.entries, texts, page, has_revisions=has_revisions)
+        return await task_list(request, self._service.tasks, scope, query, self.words)
 
     async def get(self, request: Request) -> Response:
         """Return one entry. Nobody asks whether the task instance exists."""
@@ -109,9 +110,27 @@ class PublicTaskEndpoints:
         )
         return written(result.revision)
 
-    async def patch(self, request: Request) -> Response:
-        """Set the value of a key that exists; its expiry stays."""
+    async def batch(self, request: Request) -> Response:
+        """Do operations on the entries, all or none."""
         self._check(request, "state:write")
+        content = await read_content(request, self._max_body_bytes)
+        path, query, problems = read_request(request, TaskPath, MapIndexQuery)
+        if path is None or query is None:
+            PUBLIC_TASK_BATCH.refuse(content, self._service.limits, problems)
+        scope = scope_of(path, query)
+        await self._service.public.require_task_instance(request.identity, scope)
+        given = PUBLIC_TASK_BATCH.read(content, self._service.limits)
+        operations = operations_of(given, request, self._service.tasks.end_of, DEFAULT)
+        may_read = self._service.public.check_batch(request.identity, operations, dag_id=path.dag_id)
+        condition = condition_of(request)
+        outcome = await self._service.tasks.batch(scope, operations, writer=writer_of(request), condition=condition)
+        return batch_response(scope, given, outcome, may_read=may_read)
+
+    async def patch(self, request: Request) -> Response:
+        """Change the value of a key that exists; its expiry stays."""
+        self._check(request, "state:write")
+        if is_merge_patch(request):
+            return await self._merge(request)
         content = await read_content(request, self._max_body_bytes)
         path, query, problems = read_request(request, TaskKeyPath, MapIndexQuery)
         if path is None or query is None:
@@ -123,6 +142,22 @@ class PublicTaskEndpoints:
         try:
             result = await self._service.tasks.patch(
                 scope, path.key, value, writer=writer_of(request), condition=condition
+            )
+        except KeyNotFoundError as error:
+            raise MissingKeyError(self.words.key, path.key) from error
+        return changed(result.revision)
+
+    async def _merge(self, request: Request) -> Response:
+        patch = await read_patch(request, self._max_body_bytes)
+        path, query, problems = read_request(request, TaskKeyPath, MapIndexQuery)
+        if path is None or query is None:
+            raise InvalidInputError([*problems, *patch_problems(patch, self._service.limits)])
+        scope = scope_of(path, query)
+        await self._service.public.require_task_instance(request.identity, scope)
+        condition = condition_of(request)
+        try:
+            result = await self._service.tasks.merge(
+                scope, path.key, patch, writer=writer_of(request), condition=condition
             )
         except KeyNotFoundError as error:
             raise MissingKeyError(self.words.key, path.key) from error
@@ -150,6 +185,17 @@ class PublicTaskEndpoints:
         condition = condition_on_one_scope(request, all_map_indices=query.all_map_indices)
         await self._service.tasks.clear(target, writer=writer_of(request), condition=condition, purge=query.purge)
         return NO_CONTENT
+
+    async def watched(self, request: Request) -> Watched:
+        """Return what is to be watched: every key. Nobody asks whether the task instance exists."""
+        self._check(request, "state:read")
+        return Watched(scope_of(*self._read(request, TaskPath, MapIndexQuery)), None)
+
+    async def watched_key(self, request: Request) -> Watched:
+        """Return what is to be watched: one key. Nobody asks whether the task instance exists."""
+        self._check(request, "state:read")
+        path, query = self._read(request, TaskKeyPath, MapIndexQuery)
+        return Watched(scope_of(path, query), path.key)
 
     def _check(self, request: Request, permission: str) -> None:
         self._service.public.check(request.identity, permission, dag_id=request.parameters["dag_id"])

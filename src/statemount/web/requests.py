@@ -29,8 +29,10 @@ class Request:
         receive: For the body.
 
     Attributes:
+        ambiguous: The header of the body that is there more than once, and not alike; None = there is none.
         if_match: ``If-Match``, repeated ones as one list; ``if_none_match`` likewise.
         identity: Who is asking; set before an endpoint is called that needs one.
+        note: Is called once when the request is answered; None = it was, or nobody wants to know.
         named: What the body addresses, for the audit log: its fields, by name.
         parameters: The path's parameters by name, decoded.
         status: Of the answer, once it is sent; None = nobody waits for one.
@@ -40,6 +42,7 @@ class Request:
 
     __slots__ = (
         "accept",
+        "ambiguous",
         "asgi_scope",
         "content_length",
         "content_type",
@@ -49,6 +52,7 @@ class Request:
         "if_none_match",
         "method",
         "named",
+        "note",
         "parameters",
         "receive",
         "status",
@@ -64,10 +68,12 @@ class Request:
         self.method: str = asgi_scope["method"]
         self.parameters: dict[str, str] = {}
         self.named: Mapping[str, object] = _NOTHING
+        self.note: Callable[[], None] | None = None
         self.status: int | None = None
         self.template: str = ""
         self.variant: str | None = None
         self.accept: bytes = b""
+        self.ambiguous: str | None = None
         self.content_length: bytes | None = None
         self.content_type: bytes | None = None
         self.correlation_id: bytes | None = None
@@ -75,18 +81,31 @@ class Request:
         self.if_none_match: bytes | None = None
         for name, value in asgi_scope["headers"]:
             if name == b"content-type":
-                if self.content_type is None:
+                if self.content_type not in (None, value):
+                    self.ambiguous = "Content-Type"
+                else:
                     self.content_type = value
             elif name == b"accept":
                 self.accept = self.accept + b"," + value if self.accept else value
             elif name == b"content-length":
-                self.content_length = value
+                if self.content_length not in (None, value):
+                    self.ambiguous = "Content-Length"
+                else:
+                    self.content_length = value
             elif name == b"correlation-id":
                 self.correlation_id = value if _is_echoed(value) else None
             elif name == b"if-match":
                 self.if_match = value if self.if_match is None else self.if_match + b"," + value
             elif name == b"if-none-match":
                 self.if_none_match = value if self.if_none_match is None else self.if_none_match + b"," + value
+
+    def header(self, name: bytes) -> bytes | None:
+        """Return the value of a header that is not among the attributes; of a repeated one the last."""
+        found = None
+        for each, value in self.asgi_scope["headers"]:
+            if each == name:
+                found = value
+        return found
 
     def query(self) -> dict[str, str]:
         """Return the query's parameters by name; of a repeated one the last.

@@ -23,6 +23,9 @@ class Response:
 
     __slots__ = ("body", "headers", "status")
 
+    is_endless: bool = False
+    """Whether it may take for ever to send it."""
+
     def __init__(self, status: int, headers: Iterable[Header] = (), body: bytes = b"") -> None:
         self.status: int = status
         self.body: bytes = body
@@ -40,6 +43,10 @@ class Response:
         headers = [*self.headers, *extra_headers]
         await send({"type": "http.response.start", "status": self.status, "headers": headers})
         await send({"type": "http.response.body", "body": self.body if has_body else b""})
+
+    def discard(self) -> None:
+        """Give up what it holds: it is not sent. A no-op for what is complete."""
+        return None
 
 
 NO_CONTENT = Response(204)

@@ -6,6 +6,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Iterable, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from statemount.errors import AuthenticationError, ForbiddenError, StateMountError
@@ -14,16 +15,21 @@ from statemount.observer import Observer
 from statemount.web.audit import AuditLog
 from statemount.web.below import BelowApp
 from statemount.web.documentation import Documentation
-from statemount.web.errors import ErrorResponses, MethodNotAllowedError, RouteNotFoundError, Wording
+from statemount.web.errors import ErrorResponses, MethodNotAllowedError, RouteNotFoundError, TargetTooLongError, Wording
 from statemount.web.openapi import merged
 from statemount.web.operations import ApiOperation, Endpoint, router_of
 from statemount.web.requests import ClientDisconnectedError, Receive, Request, Send
 from statemount.web.responses import Header, Response
 from statemount.web.routing import RequestPath, plain_template, request_path
+from statemount.web.streams import EventStream
 from statemount.web.variants import variant_of
 
 if TYPE_CHECKING:
     from starlette.routing import BaseRoute
+
+MAX_TARGET_LENGTH = 32 * 1024
+"""Longest path, and longest query, as they are sent. What means most has 24 KiB: the URI of an asset and a key,
+of characters of four bytes each, percent-encoded."""
 
 logger: logging.Logger = logging.getLogger("statemount.web")
 
@@ -147,13 +153,20 @@ class RouteSetApp:
 
     async def _answer_observed(self, request: Request, send: Send, path: RequestPath, start: int) -> None:
         began = time.perf_counter()
-        try:
-            await self._answer(request, send, path, start)
-        finally:
+
+        def note() -> None:
+            request.note = None
             route = plain_template(request.template) or None
             seconds = time.perf_counter() - began
             if self._observer is not None:
                 self._observer.request(self._name, route, request.method, request.status, seconds)
+
+        request.note = note
+        try:
+            await self._answer(request, send, path, start)
+        finally:
+            if request.note is not None:
+                request.note()
 
     async def _answer(self, request: Request, send: Send, path: RequestPath, start: int) -> None:
         """Send the answer; note its status in the request."""
@@ -188,10 +201,23 @@ class RouteSetApp:
             token = self._access.renewed(identity)
             if token is not None:
                 headers = (*headers, (b"refreshed-api-token", token.encode()))
+        if response.is_endless:
+            self._begin(request, response)
         await response.send(send, headers, has_body=request.method != "HEAD")
         request.status = response.status
 
+    def _begin(self, request: Request, response: Response) -> None:
+        """Get ready for an answer that may never end."""
+        if isinstance(response, EventStream) and self._access is not None:
+            response.identify = partial(self._access.identify, request.asgi_scope)
+        request.status = response.status
+        if request.note is not None:  # how long it goes on says nothing of the app
+            request.note()
+
     def _find(self, request: Request, path: RequestPath, start: int) -> Endpoint:
+        raw = path.text if path.raw is None else path.raw
+        if len(raw) > MAX_TARGET_LENGTH or len(request.asgi_scope.get("query_string", b"")) > MAX_TARGET_LENGTH:
+            raise TargetTooLongError
         match = self._router.match(path, start)
         if match is None:
             raise RouteNotFoundError(path.text)
@@ -200,7 +226,7 @@ class RouteSetApp:
         variant = variant_of(request, route.variants) if route.variants else None
         endpoint = route.endpoints.get(request.method) if variant is None else route.variants[variant]
         if endpoint is None:
-            raise MethodNotAllowedError(route.allow)
+            raise MethodNotAllowedError(route.allow) if route.allow else RouteNotFoundError(path.text)
         request.variant = variant
         request.parameters = dict(zip(route.parameters, values, strict=True))
         return endpoint

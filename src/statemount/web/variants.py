@@ -11,7 +11,11 @@ from types import MappingProxyType
 
 from pydantic import TypeAdapter, ValidationError
 
+from statemount.web.accept import names_media_type
 from statemount.web.requests import Request
+
+WATCH = "WATCH"
+"""The events of what the path addresses: ``Accept`` names server-sent events."""
 
 LIST = "LIST"
 """A list where the path alone has none: the query says ``list=true``."""
@@ -20,13 +24,19 @@ _BOOLEAN: TypeAdapter[bool] = TypeAdapter(bool)
 
 
 def _asks_for_list(request: Request) -> bool:
+    if not request.asgi_scope.get("query_string"):
+        return False
     try:
         return _BOOLEAN.validate_python(request.query().get("list", "false"))
     except ValidationError:
         return False
 
 
-VARIANTS: Mapping[str, Callable[[Request], bool]] = MappingProxyType({LIST: _asks_for_list})
+def _asks_for_events(request: Request) -> bool:
+    return bool(request.accept) and names_media_type(request.accept, b"text/event-stream")
+
+
+VARIANTS: Mapping[str, Callable[[Request], bool]] = MappingProxyType({WATCH: _asks_for_events, LIST: _asks_for_list})
 """What a request of each kind is known by, in the order in which they are asked. A HEAD may be one, too."""
 
 

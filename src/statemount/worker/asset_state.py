@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from typing_extensions import override
 
 from statemount.client import AsyncWorkerAssetState, WorkerAssetState
-from statemount.errors import KeyNotFoundError
 from statemount.model import AssetScope, JsonValue
-from statemount.worker.accessor import StateAccessor, check_value
+from statemount.worker.accessor import check_value
 from statemount.worker.backends import BaseStateBackend
 from statemount.worker.clients import Clients
+from statemount.worker.scope_accessor import ScopeAccessor
 from statemount.worker.scoped import ScopedBackend
 
 
-class AssetStateAccessor(StateAccessor):
+class AssetStateAccessor(ScopeAccessor):
     """The state of one asset. Two accessors of the same name, or of the same URI, are equal.
 
     Raises:
@@ -33,7 +35,7 @@ class AssetStateAccessor(StateAccessor):
         self._clients = clients
         self._name = name or None
         self._uri = uri or None
-        self._kept = ScopedBackend(AssetScope(name=self._name, uri=self._uri), backend)
+        super().__init__(ScopedBackend(AssetScope(name=self._name, uri=self._uri), backend))
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, AssetStateAccessor):
@@ -52,59 +54,41 @@ class AssetStateAccessor(StateAccessor):
         return f"uri={self._uri!r}" if self._name is None else f"name={self._name!r}"
 
     @override
-    def get(self, key: str, default: JsonValue = None) -> JsonValue:
-        try:
-            stored = self._sync.get(key)
-        except KeyNotFoundError:
-            return default
-        return self._kept.from_stored(key, stored)
-
-    @override
-    def set(self, key: str, value: JsonValue) -> None:
+    def set(self, key: str, value: JsonValue, *, if_revision: int | None = None) -> int | None:
         check_value(value)
-        stored = self._kept.to_stored(key, value)
-        self._sync.set(key, stored)
-        self._kept.stored_on_server(key, stored)
+        return self._write(key, value, None, if_revision)
 
     @override
-    def delete(self, key: str) -> None:
-        self._sync.delete(key)
-        self._kept.delete(key)
-
-    @override
-    def clear(self) -> None:
-        self._sync.clear()
+    def clear(self, *, if_revision: int | None = None) -> None:
+        self._sync.clear(if_revision=if_revision)
         self._kept.clear()
 
     @override
-    async def aget(self, key: str, default: JsonValue = None) -> JsonValue:
-        try:
-            stored = await self._async.get(key)
-        except KeyNotFoundError:
-            return default
-        return await self._kept.afrom_stored(key, stored)
-
-    @override
-    async def aset(self, key: str, value: JsonValue) -> None:
+    async def aset(self, key: str, value: JsonValue, *, if_revision: int | None = None) -> int | None:
         check_value(value)
-        stored = await self._kept.ato_stored(key, value)
-        await self._async.set(key, stored)
-        await self._kept.astored_on_server(key, stored)
+        return await self._awrite(key, value, None, if_revision)
 
     @override
-    async def adelete(self, key: str) -> None:
-        await self._async.delete(key)
-        await self._kept.adelete(key)
-
-    @override
-    async def aclear(self) -> None:
-        await self._async.clear()
+    async def aclear(self, *, if_revision: int | None = None) -> None:
+        await self._async.clear(if_revision=if_revision)
         await self._kept.aclear()
 
     @property
+    @override
     def _sync(self) -> WorkerAssetState:
         return self._clients.for_threads().asset(name=self._name, uri=self._uri)
 
     @property
+    @override
     def _async(self) -> AsyncWorkerAssetState:
         return self._clients.for_loop().asset(name=self._name, uri=self._uri)
+
+    @override
+    def _put(self, key: str, stored: JsonValue, expires_at: datetime | None, if_revision: int | None) -> int | None:
+        return self._sync.set(key, stored, if_revision=if_revision)
+
+    @override
+    async def _aput(
+        self, key: str, stored: JsonValue, expires_at: datetime | None, if_revision: int | None
+    ) -> int | None:
+        return await self._async.set(key, stored, if_revision=if_revision)

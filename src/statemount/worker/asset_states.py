@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from typing import NamedTuple
+from collections.abc import Awaitable, Callable, Iterable
+from typing import NamedTuple, TypeVar
 
 from typing_extensions import override
 
+from statemount.client import StateValue
+from statemount.client.contention import ATTEMPTS
 from statemount.model import JsonValue
 from statemount.worker.accessor import StateAccessor
 from statemount.worker.asset_state import AssetStateAccessor
+
+T = TypeVar("T")
 
 
 class _Address(NamedTuple):
@@ -75,32 +79,70 @@ class AssetStateAccessors(StateAccessor):
         return self._only().get(key, default)
 
     @override
-    def set(self, key: str, value: JsonValue) -> None:
-        self._only().set(key, value)
+    def get_entry(self, key: str, default: JsonValue = None) -> StateValue:
+        return self._only().get_entry(key, default)
 
     @override
-    def delete(self, key: str) -> None:
-        self._only().delete(key)
+    def set(self, key: str, value: JsonValue, *, if_revision: int | None = None) -> int | None:
+        return self._only().set(key, value, if_revision=if_revision)
 
     @override
-    def clear(self) -> None:
-        self._only().clear()
+    def update(
+        self,
+        key: str,
+        change: Callable[[JsonValue], JsonValue],
+        *,
+        default: JsonValue = None,
+        attempts: int = ATTEMPTS,
+    ) -> JsonValue:
+        return self._only().update(key, change, default=default, attempts=attempts)
+
+    @override
+    def delete(self, key: str, *, if_revision: int | None = None) -> None:
+        self._only().delete(key, if_revision=if_revision)
+
+    @override
+    def clear(self, *, if_revision: int | None = None) -> None:
+        self._only().clear(if_revision=if_revision)
+
+    @override
+    def contend(self, attempt: Callable[[], T], *, attempts: int = ATTEMPTS) -> T:
+        return self._only().contend(attempt, attempts=attempts)
 
     @override
     async def aget(self, key: str, default: JsonValue = None) -> JsonValue:
         return await self._only().aget(key, default)
 
     @override
-    async def aset(self, key: str, value: JsonValue) -> None:
-        await self._only().aset(key, value)
+    async def aget_entry(self, key: str, default: JsonValue = None) -> StateValue:
+        return await self._only().aget_entry(key, default)
 
     @override
-    async def adelete(self, key: str) -> None:
-        await self._only().adelete(key)
+    async def aset(self, key: str, value: JsonValue, *, if_revision: int | None = None) -> int | None:
+        return await self._only().aset(key, value, if_revision=if_revision)
 
     @override
-    async def aclear(self) -> None:
-        await self._only().aclear()
+    async def aupdate(
+        self,
+        key: str,
+        change: Callable[[JsonValue], JsonValue],
+        *,
+        default: JsonValue = None,
+        attempts: int = ATTEMPTS,
+    ) -> JsonValue:
+        return await self._only().aupdate(key, change, default=default, attempts=attempts)
+
+    @override
+    async def adelete(self, key: str, *, if_revision: int | None = None) -> None:
+        await self._only().adelete(key, if_revision=if_revision)
+
+    @override
+    async def aclear(self, *, if_revision: int | None = None) -> None:
+        await self._only().aclear(if_revision=if_revision)
+
+    @override
+    async def acontend(self, attempt: Callable[[], Awaitable[T]], *, attempts: int = ATTEMPTS) -> T:
+        return await self._only().acontend(attempt, attempts=attempts)
 
     def _only(self) -> AssetStateAccessor:
         """Return the accessor of the only asset.

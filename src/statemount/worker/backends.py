@@ -102,6 +102,18 @@ class BaseStateBackend(ABC):
             BackendError: Something that nobody needs is left.
         """
 
+    def reference_replaced(self, scope: Scope, key: str, reference: str) -> None:  # noqa: B027
+        """Hear that the server no longer has this reference for a key, as a set on a condition or a delete replaced it.
+
+        A set on a condition keeps its value under a key that is made for it (the key, ``~`` and a random part), as it
+        is not known before whether the server takes the reference. What such a key has kept may be removed now; what
+        was kept under the key itself may not: a set without a condition may be writing it. By default nothing is done,
+        and such values stay until the scope is cleared. Airflow's accessors do not call it.
+
+        Raises:
+            BackendError: Something that nobody needs is left.
+        """
+
     def serialize_task_state_store_to_ref(self, *, value: JsonValue, key: str, scope: TaskScope) -> str:
         """Keep a task's value; return the reference for the server, without the marker. By default its JSON text.
 

@@ -101,6 +101,17 @@ class ObjectStorageBackend(ThreadedStateBackend):
         if not reference.startswith(_OBJECT):
             self._objects.remove(path_of(scope, key))
 
+    def reference_replaced(self, scope: Scope, key: str, reference: str) -> None:
+        """Remove the object of a set on a condition.
+
+        Raises:
+            BackendError: It may still be there.
+        """
+        path = reference.removeprefix(_OBJECT)
+        is_own = path != reference and is_path(path) and path.startswith(f"{folder_of(scope)}/")
+        if is_own and path != path_of(scope, key):
+            self._objects.remove(path)
+
     def serialize_task_state_store_to_ref(self, *, value: JsonValue, key: str, scope: TaskScope) -> str:
         return self._keep(scope, key, value)
 

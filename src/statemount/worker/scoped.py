@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 import sys
-from typing import Any
+from typing import Any, NamedTuple
+from uuid import uuid4
 
 from anyio import to_thread
 
@@ -15,6 +16,18 @@ from statemount.worker.errors import BackendError
 from statemount.worker.references import MARKER, marked, reference_in
 
 _logger = logging.getLogger(__name__)
+
+
+class Version(NamedTuple):
+    """A value that is kept beside that of its key, until it is known whether the server takes its reference.
+
+    Args:
+        key: Under which the backend keeps it.
+        stored: What the server is to store for it.
+    """
+
+    key: str
+    stored: JsonValue
 
 
 class ScopedBackend:
@@ -30,6 +43,8 @@ class ScopedBackend:
 
     - set: ``to_stored``, the server's set, ``stored_on_server``;
     - get: the server's get, ``from_stored``;
+    - a set on a condition: ``keep_version``, the server's set; then ``replaced`` for what was stored before, or
+      ``discard`` if the server refuses. Under the key itself the value would take the place of the winner's;
     - delete and clear: the server's, then ours. A reference never names a value that was removed; if we fail, a value
       is left that nobody sees, and that the next set of its key replaces;
     - when the server clears by itself as the task succeeds (``clear_on_success``): ``clear`` alone.
@@ -75,7 +90,49 @@ class ScopedBackend:
         try:
             written(self._passed_scope, key, reference)
         except BackendError as error:
-            _logger.warning("the value that key %r of %s had before is left behind: %s", key, self.scope, error)
+            self._warn_of_left(key, error)
+
+    @property
+    def has_versions(self) -> bool:
+        """Whether the backend wants to hear of references that were replaced."""
+        replaced = getattr(type(self.backend), "reference_replaced", None)
+        return replaced is not None and replaced is not BaseStateBackend.reference_replaced
+
+    def keep_version(self, key: str, value: JsonValue) -> Version:
+        """Keep a value under a key of its own; return what the server is to store for it.
+
+        Raises:
+            InvalidInputError: It is no JSON value, or could not be told from a reference.
+            BackendError: It is not kept.
+        """
+        version = f"{key}~{uuid4().hex}"
+        return Version(version, self.to_stored(version, value))
+
+    def discard(self, version: Version) -> None:
+        """Remove a version that the server has not taken. A failure is logged: nothing names what is left."""
+        if self.backend is None:
+            return
+        try:
+            self.backend.delete(self._passed_scope, version.key)
+        except BackendError as error:
+            _logger.warning("a value that key %r of %s did not get is left behind: %s", version.key, self.scope, error)
+
+    def replaced(self, key: str, stored: JsonValue) -> None:
+        """Let the backend remove the version that ``stored`` named, which the server no longer has.
+
+        A failure is logged: nothing names what is left.
+
+        Args:
+            stored: What the server had at the revision that was replaced; None = nothing.
+        """
+        reference = reference_in(stored)
+        if reference is None or not self.has_versions:
+            return
+        backend: Any = self.backend
+        try:
+            backend.reference_replaced(self._passed_scope, key, reference)
+        except BackendError as error:
+            self._warn_of_left(key, error)
 
     def from_stored(self, key: str, stored: JsonValue) -> JsonValue:
         """Return the value for what the server has stored. One that the backend did not keep is returned as it is.
@@ -121,6 +178,22 @@ class ScopedBackend:
         if self.backend is not None:
             self.backend.clear(self._passed_scope, all_map_indices=all_map_indices)
 
+    async def akeep_version(self, key: str, value: JsonValue) -> Version:
+        """Do what ``keep_version`` does, in a thread if there is a backend."""
+        if self.backend is None:
+            return self.keep_version(key, value)
+        return await to_thread.run_sync(self.keep_version, key, value)
+
+    async def adiscard(self, version: Version) -> None:
+        """Do what ``discard`` does, in a thread if there is a backend."""
+        if self.backend is not None:
+            await to_thread.run_sync(self.discard, version)
+
+    async def areplaced(self, key: str, stored: JsonValue) -> None:
+        """Do what ``replaced`` does, in a thread if there is anything to do."""
+        if self.has_versions and reference_in(stored) is not None:
+            await to_thread.run_sync(self.replaced, key, stored)
+
     async def ato_stored(self, key: str, value: JsonValue) -> JsonValue:
         """Do what ``to_stored`` does, in a thread if there is a backend."""
         if self.backend is None:
@@ -147,6 +220,9 @@ class ScopedBackend:
         """Do what ``clear`` does."""
         if self.backend is not None:
             await self.backend.aclear(self._passed_scope, all_map_indices=all_map_indices)
+
+    def _warn_of_left(self, key: str, error: BackendError) -> None:
+        _logger.warning("the value that key %r of %s had before is left behind: %s", key, self.scope, error)
 
 
 def _scope_for(backend: BaseStateBackend, scope: Scope) -> Any:

@@ -35,18 +35,28 @@ class Framework:
         return getattr(import_module(f"{__name__}.{module}"), function)(wishes)
 
 
+_NO_DOCUMENT = {"openapi": "it makes no OpenAPI document of its own"}
 _DJANGO = {
-    "lifespan": "Django has no lifespan",
-    "websockets": "Django has no websockets",
+    "lifespan": "it has no lifespan: the middleware alone starts and stops with the server",
+    "websockets": "it has no websockets",
+    **_NO_DOCUMENT,
+}
+_DJANGO_INSIDE = {
+    **_DJANGO,
+    "compression": "ASGI middleware for it does not go around Django, which has capitals in the names of headers",
 }
 
 FRAMEWORKS: Mapping[str, Framework] = {
-    "starlette": Framework("Starlette, mounted", "starlette_host:mounted", ("starlette",)),
-    "starlette-around": Framework("Starlette, middleware", "starlette_host:wrapped", ("starlette",)),
+    "starlette": Framework("Starlette, mounted", "starlette_host:mounted", ("starlette",), lacks=_NO_DOCUMENT),
+    "starlette-around": Framework(
+        "Starlette, middleware", "starlette_host:wrapped", ("starlette",), lacks=_NO_DOCUMENT
+    ),
     "fastapi": Framework("FastAPI, mounted", "fastapi_host:mounted", ("fastapi", "starlette")),
     "litestar": Framework("Litestar, mounted", "litestar_host:mounted", ("litestar",)),
-    "quart": Framework("Quart, middleware", "quart_host:wrapped", ("quart",)),
-    "django": Framework("Django, middleware", "django_host:wrapped", ("django",), login="session", lacks=_DJANGO),
-    "django-view": Framework("Django, view", "django_host:viewed", ("django",), login="session", lacks=_DJANGO),
-    "plain": Framework("No framework", "plain_host:wrapped"),
+    "quart": Framework("Quart, middleware", "quart_host:wrapped", ("quart",), lacks=_NO_DOCUMENT),
+    "django": Framework(
+        "Django, middleware", "django_host:wrapped", ("django",), login="session", lacks=_DJANGO_INSIDE
+    ),
+    "django-view": Framework("Django, view", "django_host:viewed", ("django",), "session", lacks=_DJANGO),
+    "plain": Framework("No framework", "plain_host:wrapped", lacks=_NO_DOCUMENT),
 }

@@ -15,7 +15,7 @@ from fastapi.responses import PlainTextResponse
 
 from statemount import Identity
 from statemount.mount import HostLifespan
-from tests.hosts.world import HOSTS, NESTED, PAGE, User, Wishes, make_states
+from tests.hosts.world import HOSTS, MAIN, NESTED, PAGE, User, Wishes, make_states
 
 
 async def current_user(connection: HTTPConnection) -> User:
@@ -78,4 +78,6 @@ def mounted(wishes: Wishes) -> FastAPI:
         await websocket.send_text(f"echo: {await websocket.receive_text()}")
         await websocket.close()
 
+    hosts_own = app.openapi
+    app.openapi = lambda: states[MAIN].openapi_into(hosts_own(), MAIN)  # type: ignore[method-assign]
     return app

@@ -15,10 +15,12 @@ from litestar.enums import MediaType
 from litestar.exceptions import NotAuthorizedException
 from litestar.handlers import ASGIRouteHandler
 from litestar.middleware import AbstractAuthenticationMiddleware, AuthenticationResult, DefineMiddleware
+from litestar.openapi.config import OpenAPIConfig
+from litestar.openapi.plugins import JsonRenderPlugin
 from starlette.requests import HTTPConnection
 
 from statemount import Identity, StateMount
-from tests.hosts.world import HOSTS, NESTED, PAGE, User, Wishes, make_states
+from tests.hosts.world import HOSTS, MAIN, NESTED, PAGE, User, Wishes, make_states
 
 
 class Bearer(AbstractAuthenticationMiddleware):
@@ -68,6 +70,18 @@ async def socket(socket: WebSocket[Any, Any, Any]) -> None:
     await socket.close()
 
 
+class WithState(JsonRenderPlugin):
+    """Renders the document of the host with our operations in it."""
+
+    def __init__(self, state: StateMount, prefix: str) -> None:
+        super().__init__(path="/openapi.json")
+        self._state = state
+        self._prefix = prefix
+
+    def render(self, request: Request[Any, Any, Any], openapi_schema: dict[str, Any]) -> bytes:
+        return super().render(request, self._state.openapi_into(openapi_schema, self._prefix))
+
+
 def handler(state: StateMount, path: str, prefix: str) -> ASGIRouteHandler:
     """Return a handler that mounts a state.
 
@@ -105,5 +119,6 @@ def mounted(wishes: Wishes) -> Litestar:
         middleware=[DefineMiddleware(Bearer)],
         cors_config=CORSConfig(allow_origins=[PAGE], allow_headers=["authorization"]),
         compression_config=CompressionConfig(backend="gzip", minimum_size=500),
+        openapi_config=OpenAPIConfig("Host", "1", path="/", render_plugins=[WithState(states[MAIN], MAIN)]),
         allowed_hosts=AllowedHostsConfig(allowed_hosts=HOSTS),
     )

@@ -19,6 +19,10 @@ T = TypeVar("T")
 
 _OLDEST = (3, 35)
 _CHECKPOINT_PAGES = 4000  # 16 MiB: a page that is written often is copied to the database once for all
+_WRITER_CACHE_KIBIBYTES = 16_384  # what it has written stays there, for nobody else writes most of the time
+MAPPED_BYTES = 256 * 1024 * 1024
+"""So much of the file is read without a call: what another connection writes empties a cache, not a mapping."""
+
 _CACHED_STATEMENTS = 256  # all of ours, in every size
 _UNUSABLE = (
     "disk I/O error",
@@ -87,6 +91,9 @@ def _prepare(connection: sqlite3.Connection, busy_milliseconds: int, is_reader: 
     _use_wal(connection, busy_milliseconds / 1000)
     connection.execute("PRAGMA synchronous = FULL")
     connection.execute(f"PRAGMA wal_autocheckpoint = {_CHECKPOINT_PAGES}")
+    connection.execute(f"PRAGMA cache_size = -{_WRITER_CACHE_KIBIBYTES}")
+    connection.execute(f"PRAGMA mmap_size = {MAPPED_BYTES}")
+    connection.execute("PRAGMA temp_store = MEMORY")
 
 
 def _use_wal(connection: sqlite3.Connection, seconds: float) -> None:

@@ -43,6 +43,11 @@ class StoreStatements(ABC):
     def __init__(self, tables: TableNames, style: Style, *, key: str = "key") -> None:
         self.tables = t = tables
         self._size_of = style(f"SELECT entries FROM {t.scope} WHERE digest = ?")
+        self._list_small = style(
+            f"SELECT s.revision, e.{key}, e.value, e.updated_at, e.revision, e.expires_at, e.writer"
+            f" FROM {t.scope} s LEFT JOIN {t.entry} e ON e.scope_id = s.id"
+            f" WHERE s.digest = ? AND s.entries <= ? AND s.size <= ? ORDER BY e.{key}"
+        )
         self._changes = style(
             f"SELECT c.revision, c.kind, c.{key}, c.changed_at, c.writer, c.size, c.value, c.expires_at"
             f" FROM {t.scope} s JOIN {t.change} c ON c.scope_id = s.id"
@@ -96,12 +101,9 @@ class StoreStatements(ABC):
     def read_by_id(self, pairs: Sequence[tuple[int, bytes]]) -> Query:
         """Rows: scope id, key, value, updated_at, revision, expires_at, writer, of those of the pairs that exist."""
 
+    @abstractmethod
     def look_up(self, pairs: Sequence[tuple[int, bytes]]) -> Query:
-        """Rows: the number of the pair, from 0 on, then as :meth:`read_by_id` from the value on.
-
-        One statement of the mode ``one``, for a database that is read at once.
-        """
-        raise NotImplementedError
+        """Rows: the number of the pair, from 0 on, then as :meth:`read_by_id` from the value on."""
 
     @abstractmethod
     def read_by_digest(self, pairs: Sequence[tuple[bytes, bytes]]) -> Query:
@@ -114,6 +116,13 @@ class StoreStatements(ABC):
         In the order of the keys. One row with a key of None where the page is empty; none where the scope does not
         exist.
         """
+
+    def list_small(self, digest: bytes, entries: int, size: int) -> Query:
+        """Rows: the scope's revision, then every entry from the key on, as above, in the order of the keys.
+
+        None where the scope does not exist, or has more entries or bytes than this; expired ones are among them.
+        """
+        return Query(self._list_small, (digest, entries, size))
 
     def size_of(self, digest: bytes) -> Query:
         """Rows: how many entries a scope has, expired ones included; none where the scope does not exist."""

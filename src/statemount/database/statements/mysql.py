@@ -56,6 +56,11 @@ class MySQLStatements(StoreStatements):
             ("p_scope_id", "p_key"),
             f") p STRAIGHT_JOIN {t.entry} e ON e.scope_id = p.p_scope_id AND e.`key` = p.p_key",
         )
+        self._look_up = _rows(
+            "SELECT p.p_number, e.value, e.updated_at, e.revision, e.expires_at, e.writer FROM (",
+            ("p_number", "p_scope_id", "p_key"),
+            f") p STRAIGHT_JOIN {t.entry} e ON e.scope_id = p.p_scope_id AND e.`key` = p.p_key",
+        )
         self._read_by_digest = _rows(
             "SELECT s.digest, s.id, e.`key`, e.value, e.updated_at, e.revision, e.expires_at, e.writer FROM (",
             ("p_digest", "p_key"),
@@ -144,6 +149,9 @@ class MySQLStatements(StoreStatements):
 
     def read_by_id(self, pairs: Sequence[tuple[int, bytes]]) -> Query:
         return Query(self._read_by_id(len(pairs)), _flat(pairs))
+
+    def look_up(self, pairs: Sequence[tuple[int, bytes]]) -> Query:
+        return Query(self._look_up(len(pairs)), _flat([(number, *pair) for number, pair in enumerate(pairs)]))
 
     def read_by_digest(self, pairs: Sequence[tuple[bytes, bytes]]) -> Query:
         return Query(self._read_by_digest(len(pairs)), _flat(pairs))

@@ -22,6 +22,11 @@ class PostgreSQLStatements(StoreStatements):
             "SELECT e.scope_id, e.key, e.value, e.updated_at, e.revision, e.expires_at, e.writer"
             f" FROM unnest($1::bigint[], $2::bytea[]) AS p (scope_id, key) JOIN {t.entry} e USING (scope_id, key)"
         )
+        self._look_up = (
+            "SELECT p.number - 1, e.value, e.updated_at, e.revision, e.expires_at, e.writer"
+            " FROM unnest($1::bigint[], $2::bytea[]) WITH ORDINALITY AS p (scope_id, key, number)"
+            f" JOIN {t.entry} e USING (scope_id, key)"
+        )
         self._read_by_digest = (
             "SELECT s.digest, s.id, e.key, e.value, e.updated_at, e.revision, e.expires_at, e.writer"
             f" FROM unnest($1::bytea[], $2::bytea[]) AS p (digest, key) JOIN {t.scope} s ON s.digest = p.digest"
@@ -119,6 +124,9 @@ class PostgreSQLStatements(StoreStatements):
 
     def read_by_id(self, pairs: Sequence[tuple[int, bytes]]) -> Query:
         return Query(self._read_by_id, _columns(pairs))
+
+    def look_up(self, pairs: Sequence[tuple[int, bytes]]) -> Query:
+        return Query(self._look_up, _columns(pairs))
 
     def read_by_digest(self, pairs: Sequence[tuple[bytes, bytes]]) -> Query:
         return Query(self._read_by_digest, _columns(pairs))

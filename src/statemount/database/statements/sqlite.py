@@ -24,6 +24,12 @@ class SQLiteStatements(StoreStatements):
             "SELECT scope_id, key, value, updated_at, revision, expires_at, writer"
             f" FROM {t.entry} WHERE scope_id = ? AND key = ?"
         )
+        self._read_those = sized(
+            "WITH p (scope_id, key) AS (VALUES ",
+            "(?, ?)",
+            ") SELECT e.scope_id, e.key, e.value, e.updated_at, e.revision, e.expires_at, e.writer"
+            f" FROM p CROSS JOIN {t.entry} e ON e.scope_id = p.scope_id AND e.key = p.key",
+        )
         columns = "e.value, e.updated_at, e.revision, e.expires_at, e.writer"
         self._look_up_one = f"SELECT 0, {columns} FROM {t.entry} e WHERE scope_id = ? AND key = ?"
         self._look_up = sized(
@@ -34,14 +40,6 @@ class SQLiteStatements(StoreStatements):
         self._read_by_digest = (
             "SELECT s.digest, s.id, e.key, e.value, e.updated_at, e.revision, e.expires_at, e.writer"
             f" FROM {t.scope} s LEFT JOIN {t.entry} e ON e.scope_id = s.id AND e.key = ?2 WHERE s.digest = ?1"
-        )
-        self._read_packed = sized(
-            "WITH p (number, scope_id, key) AS (VALUES ",
-            "({}, ?, ?)",
-            f") SELECT group_concat(p.number || '{FIELD}' || e.updated_at || '{FIELD}' || e.revision || '{FIELD}'"
-            f" || coalesce(e.expires_at, '') || '{FIELD}' || coalesce(e.writer, '') || '{FIELD}' || typeof(e.value)"
-            f" || '{FIELD}' || e.value, '{ROW}')"
-            f" FROM p CROSS JOIN {t.entry} e ON e.scope_id = p.scope_id AND e.key = p.key",
         )
         self._list_page = page_statements(self._page)
         self._list_packed = page_statements(self._packed_page)
@@ -163,8 +161,7 @@ class SQLiteStatements(StoreStatements):
     def read_by_id(self, pairs: Sequence[tuple[int, bytes]]) -> Query:
         if len(pairs) == 1:
             return Query(self._read_by_id, pairs[0])
-        sql, args = filled(self._read_packed, pairs)
-        return Query(sql, args, "packed", partial(_entries, pairs), Query(self._read_by_id, pairs, "each"))
+        return Query(*filled(self._read_those, pairs))
 
     def look_up(self, pairs: Sequence[tuple[int, bytes]]) -> Query:
         if len(pairs) == 1:
@@ -252,16 +249,6 @@ class SQLiteStatements(StoreStatements):
     def drop_scopes(self, ids: Sequence[int]) -> Script[None]:
         for sql in self._drop:
             yield Query(sql, [(scope_id,) for scope_id in ids], "many")
-
-
-def _entries(pairs: Sequence[tuple[int, bytes]], text: str) -> Sequence[Row]:
-    rows: list[Row] = []
-    for index, updated_at, revision, expires_at, writer, kind, value in rows_of(text, 7):
-        if kind != "text":
-            raise ValueError("somebody else's row")
-        scope_id, key = pairs[int(index)]
-        rows.append((scope_id, key, value, int(updated_at), int(revision), number(expires_at), writer or None))
-    return rows
 
 
 def _states(wanted: Sequence[tuple[int, bytes | None]], text: str) -> Sequence[Row]:

@@ -1,0 +1,229 @@
+"""Following the logs of all watched scopes: where they are is asked for, and what is new is read once for everybody.
+
+The log is the only source, so that what was written here and what was written elsewhere is seen alike. A write in this
+process only says where to look at once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import math
+import time
+from collections.abc import Iterable
+from itertools import chain, islice
+
+from statemount.errors import StateMountError
+from statemount.interfaces import Store
+from statemount.model import LogTail, Scope
+from statemount.observer import Observer
+from statemount.watching.feed import Feed
+from statemount.watching.pace import Pace
+from statemount.watching.waking import Waker
+from statemount.watching.watch import Watch
+
+_logger = logging.getLogger(__name__)
+
+_SHARE = 0.05  # of the event loop's time
+_BURST_SECONDS = 0.05
+_READ_SECONDS = 0.0003  # what a read costs the event loop elsewhere,
+_LINE_SECONDS = 0.000006  # and each line of it
+_FEEDS = 256  # are read together,
+_LINES = 4096  # with so many lines
+_LINES_BEHIND = 256  # for one that is behind the others
+_READERS_BEHIND = 4  # at once
+_POLL_SHARE = 0.1  # of the time may be spent on asking for revisions
+_RETRY_SECONDS = 1.0
+
+
+class Follower:
+    """Keeps the feeds up to date, as long as :meth:`run` runs.
+
+    Args:
+        store: Has the logs.
+        poll_seconds: From one question for all revisions to the next, at least.
+        observer: Is told how long the questions take.
+    """
+
+    def __init__(self, store: Store, *, poll_seconds: float, observer: Observer) -> None:
+        self._store = store
+        self._observer = observer
+        self._loop = asyncio.get_running_loop()
+        pace = Pace(share=_SHARE, burst=_BURST_SECONDS, clock=self._loop.time)
+        self._pace = pace
+        self.waker: Waker = Waker(self._loop, pace)
+        self._readers_behind = asyncio.Semaphore(_READERS_BEHIND)
+        self.feeds: dict[Scope, Feed] = {}
+        self._asked: dict[Feed, list[asyncio.Future[None]]] = {}
+        self._moved: dict[Feed, None] = {}
+        self._poll_seconds = poll_seconds
+        self._polled_at = self._loop.time()
+        self._poll_pause = poll_seconds
+        self._pulse: object | None = None
+        self._waiter: asyncio.Future[None] | None = None
+        self._failure: type[Exception] | None = None
+
+    def feed_of(self, scope: Scope) -> Feed:
+        """Return the feed of a scope, made if need be."""
+        feed = self.feeds.get(scope)
+        if feed is None:
+            feed = self.feeds[scope] = Feed(scope)
+        return feed
+
+    def forget(self, feed: Feed) -> None:
+        """Let a feed go that nobody watches any more."""
+        if self.feeds.get(feed.scope) is feed:
+            del self.feeds[feed.scope]
+        self._moved.pop(feed, None)
+
+    def note(self, feeds: Iterable[Feed]) -> None:
+        """Take note that the scopes of these feeds have moved."""
+        self._moved.update(dict.fromkeys(feeds))
+        self._wake()
+
+    def note_all(self) -> None:
+        """Take note that any scope may have moved."""
+        self._polled_at = -math.inf
+        self._wake()
+
+    def poll_every(self, seconds: float) -> None:
+        """Ask for all revisions more often, or less often."""
+        self._poll_pause = self._poll_seconds = seconds
+        self._wake()
+
+    async def is_read(self, feed: Feed) -> None:
+        """Wait until the log of a feed was read, by a read that begins from now on.
+
+        Raises:
+            UnavailableError: It cannot be read now.
+        """
+        future = self._loop.create_future()
+        self._asked.setdefault(feed, []).append(future)
+        self._wake()
+        await future
+
+    async def read_on(self, scope: Scope, after: int) -> LogTail:
+        """Read on in a log, for somebody who is behind the others."""
+        async with self._readers_behind:
+            tails = await self._store.tails({scope: after}, limit=_LINES_BEHIND)
+        return tails[scope]
+
+    async def run(self) -> None:
+        """Follow, until this is cancelled."""
+        while True:
+            if self.feeds and self._until_poll() <= 0:
+                await self._poll()
+                continue
+            moved = self._moved if self._pace.rest() <= 0 else ()
+            feeds = dict.fromkeys(islice(chain(self._asked, moved), _FEEDS))
+            if feeds:
+                await self._read(list(feeds))
+            else:
+                await self._wait()
+
+    def _until_poll(self) -> float:
+        return self._polled_at + self._poll_pause - self._loop.time()
+
+    async def _wait(self) -> None:
+        waits = [self._pace.rest()] if self._moved else []
+        if self.feeds:
+            waits.append(self._until_poll())
+        self._waiter = self._loop.create_future()
+        timer = self._loop.call_later(max(0.0, min(waits)), self._wake) if waits else None
+        try:
+            await self._waiter
+        finally:
+            self._waiter = None
+            if timer is not None:
+                timer.cancel()
+
+    def _wake(self) -> None:
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
+
+    async def _poll(self) -> None:
+        """Find the scopes that have moved."""
+        began = self._loop.time()
+        try:
+            pulse = self._store.pulse()
+            if pulse is None or pulse != self._pulse:
+                revisions = await self._store.revisions([scope for scope, feed in self.feeds.items() if _began(feed)])
+                self._pulse = pulse
+                moved = [self.feeds[scope] for scope in revisions if scope in self.feeds]
+                self._moved.update((feed, None) for feed in moved if feed.position != revisions[feed.scope])
+        except Exception as error:
+            self._fail(error)
+            self._pulse = None
+        else:
+            self._recover()
+        ended = self._loop.time()
+        self._observer.polled(ended - began)
+        self._polled_at = ended
+        self._poll_pause = max(self._poll_seconds, (ended - began) / _POLL_SHARE)
+
+    async def _read(self, feeds: list[Feed]) -> None:
+        """Read what is new in the logs of some feeds, and tell whoever watches."""
+        waiting = [future for feed in feeds for future in self._asked.pop(feed, ())]
+        for feed in feeds:
+            self._moved.pop(feed, None)
+        try:
+            lines = await self._read_logs([feed for feed in feeds if self._is_followed(feed)], waiting)
+        except Exception as error:
+            self._fail(error)
+            for future in waiting:
+                _fail(future, error)
+            self._moved.update((feed, None) for feed in feeds if self._is_followed(feed))
+            if not waiting:
+                await asyncio.sleep(_RETRY_SECONDS)
+            return
+        self._recover()
+        self._pace.spend(_READ_SECONDS + _LINE_SECONDS * lines)
+
+    async def _read_logs(self, feeds: list[Feed], waiting: Iterable[asyncio.Future[None]]) -> int:
+        """Return how many lines were read."""
+        fresh = [feed.scope for feed in feeds if not _began(feed)]
+        revisions = await self._store.revisions(fresh) if fresh else {}
+        positions = {feed.scope: feed.position for feed in feeds if feed.position is not None}
+        limit = max(_LINES // max(len(positions), 1), 1)
+        tails = await self._store.tails(positions, limit=limit) if positions else {}
+        concerned: list[Watch] = []
+        began = time.perf_counter()
+        for feed in feeds:
+            if not _began(feed):
+                feed.begin(revisions[feed.scope])
+                continue
+            tail = tails[feed.scope]
+            concerned += feed.absorb(tail)
+            if tail.is_whole and tail.changes and tail.changes[-1].revision < tail.revision:
+                self._moved[feed] = None  # there is more
+        self._pace.spend(time.perf_counter() - began)
+        for future in waiting:
+            if not future.done():
+                future.set_result(None)
+        await self.waker.wake(concerned)
+        return sum(len(tail.changes) for tail in tails.values())
+
+    def _is_followed(self, feed: Feed) -> bool:
+        return self.feeds.get(feed.scope) is feed
+
+    def _fail(self, error: Exception) -> None:
+        """Log a failure once, until something succeeds or fails otherwise."""
+        is_known = self._failure is type(error)
+        self._failure = type(error)
+        if not is_known:
+            traceback = None if isinstance(error, StateMountError) else error
+            _logger.warning("changes cannot be followed, which is tried again: %s", error, exc_info=traceback)
+
+    def _recover(self) -> None:
+        if self._failure is not None:
+            self._failure = None
+            _logger.info("changes are followed again")
+
+
+def _began(feed: Feed) -> bool:
+    return feed.position is not None
+
+
+def _fail(future: asyncio.Future[None], error: Exception) -> None:
+    if not future.done():
+        future.set_exception(error)

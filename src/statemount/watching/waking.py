@@ -1,0 +1,49 @@
+"""Waking many watches, a few at a time, so that nobody else waits for long."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from statemount.watching.pace import Pace
+
+if TYPE_CHECKING:
+    from statemount.watching.watch import Watch
+
+SLICE = 32
+"""So many are woken before others have their turn on the event loop."""
+
+
+class Waker:
+    """Wakes watches.
+
+    Args:
+        pace: Is told how long the event loop was at it.
+    """
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, pace: Pace) -> None:
+        self._loop = loop
+        self._pace = pace
+        self._began = 0.0
+
+    async def wake(self, watches: Sequence[Watch]) -> None:
+        """Wake watches; each has had its turn when this returns, though not everything may be sent."""
+        for start in range(0, len(watches), SLICE):
+            # What they do is done in the event loop's next round, between this call and the end of the sleep.
+            self._loop.call_soon(self._begin)
+            for watch in watches[start : start + SLICE]:
+                watch.wake()
+            await asyncio.sleep(0)
+            self._pace.spend(time.perf_counter() - self._began)
+
+    def _begin(self) -> None:
+        self._began = time.perf_counter()
+
+    def beat(self, watches: Sequence[Watch]) -> None:
+        """Let watches give a sign of life, by and by."""
+        for watch in watches[:SLICE]:
+            watch.beat()
+        if len(watches) > SLICE:
+            self._loop.call_soon(self.beat, watches[SLICE:])

@@ -1,0 +1,132 @@
+"""The small parts: what watching may take of the time, and whose turn it is."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import cast
+
+import pytest
+
+from statemount.watching.events import Event
+from statemount.watching.pace import Pace
+from statemount.watching.stop_sign import BELIEVED_SECONDS, StopSign
+from statemount.watching.waking import SLICE, Waker
+from statemount.watching.watch import Watch
+from statemount.watching.wheel import Wheel
+from tests.watching.support import changes_of
+
+pytestmark = pytest.mark.anyio
+
+
+class Seconds:
+    """A clock in seconds."""
+
+    now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def test_pace() -> None:
+    """A burst is free; what goes beyond it is paid with time, and a rest saves up another burst and no more."""
+    clock = Seconds()
+    pace = Pace(share=0.1, burst=0.5, clock=clock)
+    assert pace.rest() == 0
+    pace.spend(0.5)
+    assert pace.rest() == 0
+    pace.spend(0.25)
+    assert pace.rest() == pytest.approx(2.5)
+    clock.now += 2
+    assert pace.rest() == pytest.approx(0.5)
+    clock.now += 0.5
+    assert pace.rest() == 0
+    clock.now += 3600
+    pace.spend(0.75)
+    assert pace.rest() == pytest.approx(2.5)
+
+
+def test_wheel() -> None:
+    """In one round each watch has one turn, as long as it is there."""
+    chosen = iter([0, 3, 3])
+    wheel = Wheel(4, choose=lambda below: next(chosen) % below)
+    first, second, third = (cast(Watch, object()) for _ in range(3))
+    places = [wheel.add(watch) for watch in (first, second, third)]
+    assert [set(wheel.turn()) for _ in range(5)] == [set(), set(), {second, third}, {first}, set()]
+    wheel.remove(third, places[2])
+    assert [set(wheel.turn()) for _ in range(3)] == [set(), {second}, {first}]
+
+
+def test_wheel_spreads() -> None:
+    """Watches that come together do not have their turns together."""
+    wheel = Wheel(8)
+    for _ in range(400):
+        wheel.add(cast(Watch, object()))
+    assert all(wheel.turn() for _ in range(8))
+
+
+def test_stop_sign() -> None:
+    """A sign that was given counts for a while; a server that is there after that goes on."""
+    clock = Seconds()
+    sign = StopSign(clock)
+    sign.attend()
+    assert not sign.is_up()
+    sign.tell()
+    assert sign.is_up()
+    clock.now += BELIEVED_SECONDS - 1
+    assert sign.is_up()
+    clock.now += 1
+    assert not sign.is_up()
+    sign.leave()
+
+
+class Sleeper:
+    """A watch that notes what happens to it."""
+
+    def __init__(self, diary: list[str]) -> None:
+        self.diary = diary
+
+    def wake(self) -> None:
+        asyncio.get_running_loop().call_soon(self.diary.append, "woken")
+
+    def beat(self) -> None:
+        self.diary.append("beat")
+
+
+async def test_waking_leaves_others_their_turn() -> None:
+    """Many watches are woken in slices, each before the next one; others have their turn in between."""
+    diary: list[str] = []
+    clock = Seconds()
+    pace = Pace(share=0.1, burst=0.0, clock=clock)
+    waker = Waker(asyncio.get_running_loop(), pace)
+    sleepers = [cast(Watch, Sleeper(diary)) for _ in range(2 * SLICE + 1)]
+
+    async def other() -> None:
+        while len(diary) < len(sleepers):
+            if not diary or diary[-1] != "other":
+                diary.append("other")
+            await asyncio.sleep(0)
+
+    task = asyncio.create_task(other())
+    await waker.wake(sleepers)
+    assert diary.count("woken") == len(sleepers)
+    await task
+    assert diary.count("other") >= 2
+    assert pace.rest() > 0
+    diary.clear()
+    waker.beat(sleepers)
+    assert diary == ["beat"] * SLICE
+    for _ in sleepers:
+        await asyncio.sleep(0)
+    assert diary == ["beat"] * len(sleepers)
+
+
+def test_event() -> None:
+    """An event says what it is, and about how large."""
+    small, large = Event.of(changes_of("k")[0]), Event.of(changes_of("k")[0]._replace(value="x" * 1000))
+    assert "'set', 1" in repr(small)
+    assert large.size - small.size >= 1000
+    assert Event("ready", 5).size > 0
+    assert small.concerns("k")
+    assert not small.concerns("j")
+    assert small.concerns(None)
+    assert Event("reset", 5).concerns("j")
