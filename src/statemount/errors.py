@@ -14,6 +14,7 @@
     │   ├── TaskInstanceNotFoundError
     │   ├── AssetNotFoundError
     │   └── KeyNotFoundError
+    ├── HistoryGoneError              it is not known any more how an entry was
     ├── ConflictError                 it contradicts something that exists
     │   ├── ScopeFullError            a scope would hold too many entries or bytes
     │   └── UpdateFailedError         a value cannot be updated like this
@@ -140,6 +141,18 @@ class KeyNotFoundError(NotFoundError):
 
     def __init__(self, key: str) -> None:
         super().__init__(f"key {key!r} not found")
+        self.key = key
+
+
+class HistoryGoneError(StateMountError):
+    """It is not known how an entry was: the history does not reach back that far, or its value was not kept.
+
+    Args:
+        key: The key that was asked for.
+    """
+
+    def __init__(self, key: str) -> None:
+        super().__init__(f"the history does not tell what key {key!r} was then")
         self.key = key
 
 

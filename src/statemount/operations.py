@@ -55,10 +55,15 @@ class Set:
 
 @dataclass(frozen=True, slots=True)
 class Delete:
-    """Remove one key. A key that is not there is no change."""
+    """Remove one key. A key that is not there is no change.
+
+    Args:
+        purge: Remove the key's values from the log too, of all that happened so far, whether or not the key is there.
+    """
 
     key: str
     condition: Condition | None = None
+    purge: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,9 +72,12 @@ class Clear:
 
     Args:
         condition: On the scope's revision: 0 for a scope that was never written, which is there all the same.
+        purge: Remove all values from the log too, of all that happened so far. Entries that are expired, and not yet
+            swept, are removed then even if none is live, as one change.
     """
 
     condition: Condition | None = None
+    purge: bool = False
 
 
 @dataclass(frozen=True, slots=True)

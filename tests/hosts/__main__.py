@@ -14,8 +14,10 @@ from pathlib import Path
 
 from tests.hosts import recorder
 from tests.hosts.cells import VARIABLE
-from tests.hosts.matrix import PAGE, PYTHONS, page
-from tests.hosts.pythons import MissingPythonError, try_core
+from tests.hosts.matrix import PAGE, page
+from tests.hosts.pythons import PYTHONS, MissingPythonError, try_core
+from tests.resolving.environment import resolver
+from tests.resolving.neighbours import resolve_all
 
 _HERE = Path(__file__).resolve().parent
 _PYTEST = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-q"]
@@ -40,7 +42,8 @@ def main() -> int:
     except (MissingPythonError, subprocess.CalledProcessError) as error:
         print(getattr(error, "output", None) or error, file=sys.stderr)
         return 1
-    PAGE.write_text(page(noted, pythons), "utf-8")
+    neighbours = {(one.neighbour.title, one.python): one.versions for one in resolve_all(resolver()) if one.versions}
+    PAGE.write_text(page(noted, pythons, neighbours), "utf-8")
     print(f"{PAGE.name} is written.")
     return 0
 

@@ -156,7 +156,7 @@ async def check_compression(host: Host) -> None:
     path = worker.path(MAIN, "long")
     async with host.client.stream("GET", path, headers={**worker.headers, "accept-encoding": "gzip"}) as answer:
         sent = b"".join([part async for part in answer.aiter_raw()])
-    assert answer.headers["content-encoding"] == "gzip"
+    assert answer.headers.get("content-encoding") == "gzip"
     assert len(sent) < 2_000
     assert gzip.decompress(sent) == b'{"value": "' + value.encode() + b'"}'
     plain = await worker.ask("GET", path, headers={"accept-encoding": "identity"})

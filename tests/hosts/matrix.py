@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 
@@ -14,7 +14,6 @@ from tests.hosts.servers import SERVERS
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "reference" / "compatibility.md"
 STOP = "stop"
-PYTHONS = ("3.10", "3.13")
 
 _STOP = "A stop under load answers every accepted request and loses no acknowledged write; the host stops before us."
 _HEAD = """# Compatibility
@@ -30,14 +29,20 @@ def summaries() -> dict[str, str]:
     return {**texts, STOP: _STOP}
 
 
-def page(outcomes: Mapping[tuple[str, str, str], bool], pythons: Mapping[str, str]) -> str:
+def page(
+    outcomes: Mapping[tuple[str, str, str], bool],
+    pythons: Mapping[str, str],
+    neighbours: Mapping[tuple[str, str], Sequence[str]],
+) -> str:
     """Return the page.
 
     Args:
         outcomes: Whether a check has passed, by framework, server (or ``in process``) and check.
         pythons: What was tried with each version of Python.
+        neighbours: What is installed beside statemount, by its title and Python.
     """
-    return _HEAD + "\n".join([_matrix(outcomes), _checks(), _lacking(), _versions(), _pythons(pythons)])
+    sections = [_matrix(outcomes), _checks(), _lacking(), _versions(), _pythons(pythons), _neighbours(neighbours)]
+    return _HEAD + "\n".join(sections)
 
 
 def _matrix(outcomes: Mapping[tuple[str, str, str], bool]) -> str:
@@ -54,8 +59,13 @@ def _matrix(outcomes: Mapping[tuple[str, str, str], bool]) -> str:
             passed = sum(outcomes.get((name, place, each), False) for each in wanted)
             cells.append(f"{passed} of {len(wanted)}")
         lines.append(f"| {framework.title} | {' | '.join(cells)} |")
-    text = "With two worker processes, the stop was tried behind each server on SQLite and on PostgreSQL, in Starlette."
-    return "\n".join([*lines, "", text, ""])
+    lines += [
+        "",
+        "With two worker processes, the stop was tried behind each server, in Starlette, on each database.",
+        "",
+    ]
+    lines += [f"- {name}: at a stop, {server.drops}." for name, server in SERVERS.items() if server.drops]
+    return "\n".join([*lines, ""])
 
 
 def _checks() -> str:
@@ -83,7 +93,15 @@ def _versions() -> str:
 
 
 def _pythons(pythons: Mapping[str, str]) -> str:
-    lines = ["## Versions of Python", ""]
+    lines = ["## Pythons", ""]
     lines += ["The store, the directory, authentication, the rules and the routes, on SQLite and in memory.", ""]
     lines += ["| Python | tests |", "|---|---|"]
     return "\n".join([*lines, *(f"| {name} | {text} |" for name, text in pythons.items()), ""])
+
+
+def _neighbours(neighbours: Mapping[tuple[str, str], Sequence[str]]) -> str:
+    lines = ["## Beside others", ""]
+    lines += ["What the package index offers, with all of statemount's extras, in one environment.", ""]
+    lines += ["| beside | Python | versions |", "|---|---|---|"]
+    rows = [f"| {title} | {python} | {', '.join(found)} |" for (title, python), found in neighbours.items()]
+    return "\n".join([*lines, *rows, ""])

@@ -14,6 +14,7 @@ VARIABLE = "STATEMOUNT_HOSTS_CACHE"
 """Environment variable: where the environments are kept; without it, ``.venv-hosts`` in the project."""
 
 _ROOT = Path(__file__).resolve().parents[2]
+PYTHONS = ("3.10", "3.13")
 CORE = ("tests/store", "tests/directory", "tests/auth", "tests/service", "tests/web")
 
 

@@ -95,9 +95,18 @@ EXECUTION_IDS = {
         "list_asset_states",
     },
 }
+HISTORY_IDS = {
+    *(f"{verb}_{what}_state_history" for verb in ("list", "get") for what in ("task", "asset")),
+    "revert_task_state",
+    "revert_asset_state",
+}
 PUBLIC_IDS = {
-    "airflow33": {f"{verb}_{what}_state_store" for verb in ("list", *AIRFLOWS, *OURS) for what in ("task", "asset")},
+    "airflow33": {
+        *HISTORY_IDS,
+        *(f"{verb}_{what}_state_store" for verb in ("list", *AIRFLOWS, *OURS) for what in ("task", "asset")),
+    },
     "aip103": {
+        *HISTORY_IDS,
         *(f"{verb}_{what}_state" for verb in (*AIRFLOWS, *OURS) for what in ("task", "asset")),
         "list_task_states",
         "list_asset_states",
@@ -134,22 +143,24 @@ def test_answers(name: str) -> None:
         for status, answer in answers.items():
             kinds = set(answer.get("content", {}))
             if status < 400:
-                watched = {EVENTS} if method == "GET" and status == 200 and "/directory" not in path else set()
-                assert kinds - {"application/json"} == watched
+                is_watched = method == "GET" and not {"directory", "state-history"} & {*path.split("/")}
+                assert kinds - {"application/json"} == ({EVENTS} if is_watched and status == 200 else set())
                 assert kinds or status in (204, 304)
             else:
                 assert kinds == {"application/json", "application/problem+json"}
         assert "WWW-Authenticate" in answers[401]["headers"]
         assert "Retry-After" in answers[503]["headers"]
         permissions = [needs for one in operation["security"] for needs in one.values()]
-        assert permissions == ([[]] if name == "execution" else [[operation_permission(method, path)]])
+        assert permissions == ([[]] if name == "execution" else [operation_permissions(method, path)])
 
 
-def operation_permission(method: str, path: str) -> str:
-    """Return the permission that a public operation needs."""
+def operation_permissions(method: str, path: str) -> list[str]:
+    """Return the permissions that a public operation needs."""
     if path.startswith("/directory"):
-        return "directory:read" if method == "GET" else "directory:write"
-    return {"GET": "state:read", "DELETE": "state:delete"}.get(method, "state:write")
+        return ["directory:read" if method == "GET" else "directory:write"]
+    if method == "POST" and "/state-history/" in path:
+        return ["state:write", "state:read"]
+    return [{"GET": "state:read", "DELETE": "state:delete"}.get(method, "state:write")]
 
 
 @pytest.mark.parametrize("name", ROUTE_SETS)

@@ -37,15 +37,28 @@ def _named(verbs: str, names: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(f"{verb}_{name}" for verb in verbs.split() for name in names)
 
 
+_LISTS = ("list_task_state_store", "list_task_states")
+_ASSET_LISTS = ("list_asset_state_store_by_name", "list_asset_state_store_by_uri", "list_asset_states")
+
 WORKER_ROWS = (
-    WorkerRow("read a task instance's state", "task instance", "read", _named("get watch watch_key_of", _TASKS)),
-    WorkerRow("write a task instance's state", "task instance", "write", _named("set", _TASKS)),
-    WorkerRow("delete from a task instance's state", "task instance", "delete", _named("delete clear", _TASKS)),
-    WorkerRow("read an asset's state", "asset", "read", _named("get watch watch_key_of", _ASSETS)),
-    WorkerRow("write an asset's state", "asset", "write", _named("set", _ASSETS)),
-    WorkerRow("delete from an asset's state", "asset", "delete", _named("delete clear", _ASSETS)),
+    WorkerRow(
+        "read a task instance's state",
+        "task instance",
+        "read",
+        (*_named("get watch watch_key_of batch", _TASKS), *_LISTS),
+    ),
+    WorkerRow("write a task instance's state", "task instance", "write", _named("set patch batch", _TASKS)),
+    WorkerRow("delete from a task instance's state", "task instance", "delete", _named("delete clear batch", _TASKS)),
+    WorkerRow(
+        "read an asset's state",
+        "asset",
+        "read",
+        (*_named("get watch watch_key_of batch", _ASSETS), *_ASSET_LISTS),
+    ),
+    WorkerRow("write an asset's state", "asset", "write", _named("set patch batch", _ASSETS)),
+    WorkerRow("delete from an asset's state", "asset", "delete", _named("delete clear batch", _ASSETS)),
 )
-"""Every operation of the execution API is in one of these."""
+"""Every operation of the execution API is in one of these, a batch in several: each by what it holds."""
 
 TASK_TARGETS = ("its own", "another", "an unknown one", "no UUID")
 """What a worker may address as a task instance; its own is the one that its token names."""
@@ -135,6 +148,8 @@ class PublicRow:
 
     Args:
         operations: By id.
+        also: A permission that it takes besides, asked for once what is addressed is known to exist: whoever has the
+            first one may know that.
         answers: What a caller with the permission is answered, by what is addressed.
         limited: Where that differs for a caller with a limit.
     """
@@ -144,6 +159,12 @@ class PublicRow:
     operations: tuple[str, ...]
     answers: _Answers
     limited: Mapping[str, _Answers] = field(default_factory=dict)
+    also: str | None = None
+
+    @property
+    def permissions(self) -> frozenset[str]:
+        """Everything that it takes."""
+        return frozenset({self.permission} if self.also is None else {self.permission, self.also})
 
     def outcome(self, target: str, limit: str | None) -> Outcome:
         """Return what a caller with the permission is answered."""
@@ -177,7 +198,11 @@ PUBLIC_ROWS = (
         "read a key of a task instance's state", "state:read", _named("get", _PUBLIC_TASKS), _KNOWN_TASKS, _OTHER_DAGS
     ),
     PublicRow(
-        "write a task instance's state", "state:write", _named("set patch", _PUBLIC_TASKS), _KNOWN_TASKS, _OTHER_DAGS
+        "write a task instance's state",
+        "state:write",
+        _named("set patch batch", _PUBLIC_TASKS),
+        _KNOWN_TASKS,
+        _OTHER_DAGS,
     ),
     PublicRow(
         "delete from a task instance's state",
@@ -187,6 +212,22 @@ PUBLIC_ROWS = (
         _OTHER_DAGS,
     ),
     PublicRow(
+        "read a task instance's state in a batch",
+        "state:write",
+        _named("batch", _PUBLIC_TASKS),
+        _KNOWN_TASKS,
+        _OTHER_DAGS,
+        also="state:read",
+    ),
+    PublicRow(
+        "delete from a task instance's state in a batch",
+        "state:write",
+        _named("batch", _PUBLIC_TASKS),
+        _KNOWN_TASKS,
+        _OTHER_DAGS,
+        also="state:delete",
+    ),
+    PublicRow(
         "read an asset's state",
         "state:read",
         ("list_asset_state_store", "list_asset_states", *_named("get watch watch_key_of", _PUBLIC_ASSETS)),
@@ -194,7 +235,7 @@ PUBLIC_ROWS = (
         _OTHER_ASSETS,
     ),
     PublicRow(
-        "write an asset's state", "state:write", _named("set patch", _PUBLIC_ASSETS), _KNOWN_ASSETS, _OTHER_ASSETS
+        "write an asset's state", "state:write", _named("set patch batch", _PUBLIC_ASSETS), _KNOWN_ASSETS, _OTHER_ASSETS
     ),
     PublicRow(
         "delete from an asset's state",
@@ -202,6 +243,22 @@ PUBLIC_ROWS = (
         _named("delete clear", _PUBLIC_ASSETS),
         _KNOWN_ASSETS,
         _OTHER_ASSETS,
+    ),
+    PublicRow(
+        "read an asset's state in a batch",
+        "state:write",
+        _named("batch", _PUBLIC_ASSETS),
+        _KNOWN_ASSETS,
+        _OTHER_ASSETS,
+        also="state:read",
+    ),
+    PublicRow(
+        "delete from an asset's state in a batch",
+        "state:write",
+        _named("batch", _PUBLIC_ASSETS),
+        _KNOWN_ASSETS,
+        _OTHER_ASSETS,
+        also="state:delete",
     ),
     PublicRow(
         "look at a registered task instance",
@@ -270,7 +327,7 @@ PUBLIC_ROWS = (
         {"`assets` match": {"unknown": 403}, "`assets` do not": {"active": 403, "inactive": 403, "unknown": 403}},
     ),
 )
-"""Every operation of the public API is in one of these."""
+"""Every operation of the public API is in one of these, a batch in several: each by what it holds."""
 
 
 @dataclass(frozen=True)
@@ -291,7 +348,10 @@ class Caller:
         """Return what one cell promises."""
         if self.refused is not None:
             return self.refused
-        return row.outcome(target, self.limit) if row.permission in self.permissions else 403
+        if row.permission not in self.permissions:
+            return 403
+        outcome = row.outcome(target, self.limit)
+        return 403 if outcome == "yes" and not row.permissions <= self.permissions else outcome
 
 
 CALLERS = (

@@ -18,7 +18,7 @@ from statemount.operations import Clear, Set
 from statemount.web.operations import ApiOperation
 from tests.clock import START, FakeClock
 from tests.contract.transports import Answer, ask, scope_of
-from tests.permissions.matrix import PERMISSIONS, Caller
+from tests.permissions.matrix import PERMISSIONS, Caller, PublicRow, WorkerRow
 
 SECRET = "a secret of sixty-four bytes, as RFC 7518 asks for with HMAC-512"
 
@@ -45,6 +45,7 @@ class Asked:
     target: str
     body: Any = None
     is_watch: bool = False
+    content_type: str = "application/json"
 
 
 class World:
@@ -52,6 +53,9 @@ class World:
 
     Args:
         app: As :class:`~tests.permissions.matrix.Worker` has it.
+
+    Attributes:
+        filled: What is to be seen once it is filled.
     """
 
     def __init__(self, app: Literal["default", "strict", "all"]) -> None:
@@ -65,6 +69,7 @@ class World:
             clock=clock,
         )
         self.ids: dict[str, int] = {}
+        self.filled: list[Any] = []
 
     async def fill(self) -> None:
         """Make everything be as the matrix has it, whatever was done to it."""
@@ -92,6 +97,7 @@ class World:
             await store.apply(scope, [Clear(), Set("k", "1")], writer=Writer("api"))
         await self.state.revoke_task_instance(REVOKED)
         await self.state.revoke_token("revoked")
+        self.filled = await self.seen()
 
     @property
     def scopes(self) -> list[Scope]:
@@ -111,7 +117,7 @@ class World:
         Args:
             prefix: Of the route set.
         """
-        headers = {"content-type": "application/json", **({} if token is None else {"authorization": token})}
+        headers = {"content-type": asked.content_type, **({} if token is None else {"authorization": token})}
         body = None if asked.body is None else json.dumps(asked.body).encode()
         if asked.is_watch:
             return await _begin(self.state, prefix + asked.target, {**headers, "accept": "text/event-stream"})
@@ -200,15 +206,16 @@ def caller_token(caller: Caller) -> str | None:
     return _public(scope=" ".join(sorted(caller.permissions)), **_LIMITING_CLAIMS[caller.limit])
 
 
-def worker_requests(operation: ApiOperation, target: str, subject: UUID, *, is_asset: bool) -> list[Asked]:
+def worker_requests(operation: ApiOperation, target: str, subject: UUID, row: WorkerRow) -> list[Asked]:
     """Return the requests that address something of the execution API with an operation."""
-    if is_asset:
-        return _requests(operation, {"name": target, "uri": f"s3://{target}"}, target)
+    words = {"need": row.need}
+    if row.thing == "asset":
+        return _requests(operation, {**words, "name": target, "uri": f"s3://{target}"}, target)
     ids = {"its own": str(subject), "another": str(SPARE), "an unknown one": str(UNKNOWN), "no UUID": "me"}
-    return _requests(operation, {"task_instance_id": ids[target]}, target)
+    return _requests(operation, {**words, "task_instance_id": ids[target]}, target)
 
 
-def public_requests(operation: ApiOperation, target: str, ids: dict[str, int]) -> list[Asked]:
+def public_requests(operation: ApiOperation, target: str, ids: dict[str, int], row: PublicRow) -> list[Asked]:
     """Return the requests that address something of the public API with an operation."""
     is_known = target == "registered"
     assets = {"active": ids["outlet"], "inactive": ids["inactive"], "unknown": 4711, "no id": "me"}
@@ -216,6 +223,7 @@ def public_requests(operation: ApiOperation, target: str, ids: dict[str, int]) -
     return _requests(
         operation,
         {
+            "need": (row.also or row.permission).partition(":")[2],
             "dag_id": "dag",
             "dag_run_id": "run",
             "run_id": "spare" if is_known else "nope",
@@ -231,7 +239,7 @@ def _requests(operation: ApiOperation, words: dict[str, str], target: str) -> li
     """Return requests with what a path and a query need; a GET as HEAD, too, and a clear in each of its forms."""
     words = {**words, "key": "k"}
     path = "/".join(_filled(segment, words) for segment in operation.path.split("/"))
-    needed = [name for name, known in operation.query.model_fields.items() if known.is_required()]
+    needed = [name for name, known in operation.query.model_fields.items() if known.is_required() and name in words]
     query = [f"{name}={quote(words[name], safe='')}" for name in needed]
     method = operation.method
     if method in _KINDS:
@@ -242,6 +250,9 @@ def _requests(operation: ApiOperation, words: dict[str, str], target: str) -> li
     asked = [Asked(method, _joined(path, query), body, operation.method == "WATCH")]
     if operation.method in ("GET", "LIST"):
         asked.append(Asked("HEAD", asked[0].target))
+    if operation.takes_merge_patch:
+        merging = Asked(method, asked[0].target, {"a": 1}, content_type="application/merge-patch+json")
+        asked = [*asked, merging] if operation.body else [merging]
     if "all_map_indices" in operation.query.model_fields:
         asked.append(Asked(method, _joined(path, [*query, "all_map_indices=true"])))
     return asked
@@ -267,7 +278,21 @@ def _revocation(words: dict[str, str], target: str) -> dict[str, Any]:
     return {"jti": "spare"} if target == "by `jti`" else {"task_instance_id": words["task_instance_id"]}
 
 
+_BATCHES = {
+    "read": {"op": "get", "key": "k"},
+    "write": {"op": "set", "key": "k", "value": 2},
+    "delete": {"op": "delete", "key": "k"},
+}
+
+
+def _batch(words: dict[str, str], target: str) -> dict[str, Any]:
+    return {"operations": [_BATCHES[words["need"]]]}
+
+
 BODIES: dict[str, Any] = {
+    "TaskBatchBody": _batch,
+    "PublicTaskBatchBody": _batch,
+    "AssetBatchBody": _batch,
     "ValueBody": lambda words, target: {"value": 2},
     "TaskBody": lambda words, target: {"value": 2},
     "PublicTaskBody": lambda words, target: {"value": 2},

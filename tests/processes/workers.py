@@ -54,6 +54,12 @@ class Target:
         rest = "" if key is None else f"/{quote(key)}"
         return f"/execution/store/ti/{task_instance_id}{rest}"
 
+    def watch_path(self, key: str | None) -> str:
+        """Return the address at which a key is watched; everything, if it is None."""
+        if self.map_index is None and key is None:
+            return f"/execution/store/asset/by-name?name={quote(self.name)}"
+        return self.path(key)
+
 
 def task(name: str, map_index: int = -1) -> Target:
     """Return the state of a task instance, for its own worker."""

@@ -89,11 +89,12 @@ def test_parameters_of_the_path(case: tuple[str, ApiOperation]) -> None:
 
 @pytest.mark.parametrize("case", _PUBLIC, ids=_id)
 async def test_permission(case: tuple[str, ApiOperation], place: Place) -> None:
-    """An operation is refused without its permission, and only without it."""
+    """An operation is refused without any of its permissions, and only without them."""
     prefix, operation = case
-    every = set(str(USER.changes["scope"]).split())
-    assert operation.permission in every
-    for scope, is_refused in ((every - {operation.permission}, True), ({operation.permission}, False)):
+    every, needed = set(str(USER.changes["scope"]).split()), set(operation.permissions)
+    assert needed
+    assert needed <= every
+    for scope, is_refused in (*((every - {one}, True) for one in needed), (needed, False)):
         answer = await _call(place, prefix, operation, {}, {}, scope=" ".join(map(str, sorted(map(str, scope)))))
         assert (answer.status == 403) is is_refused
 

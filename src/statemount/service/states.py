@@ -185,15 +185,24 @@ class States(Generic[_ScopeT]):
         return operation
 
     async def delete(
-        self, scope: _ScopeT, key: str, *, writer: Writer = API, condition: Condition | None = None
+        self,
+        scope: _ScopeT,
+        key: str,
+        *,
+        writer: Writer = API,
+        condition: Condition | None = None,
+        purge: bool = False,
     ) -> Result:
         """Remove one key; a no-op if it is missing.
+
+        Args:
+            purge: Remove its values from the history, too, missing or not.
 
         Raises:
             PreconditionFailedError: The condition does not hold.
         """
         check_key(key)
-        return await self._apply(scope, Delete(key, condition), writer)
+        return await self._apply(scope, Delete(key, condition, purge), writer)
 
     async def _apply(self, target: _ScopeT | MappedTask, operation: Operation, writer: Writer) -> Result:
         """Do one operation.

@@ -47,15 +47,21 @@ class TaskStates(States[TaskScope]):
         return await self._apply(scope, operation, writer)
 
     async def clear(
-        self, target: TaskScope | MappedTask, *, writer: Writer = API, condition: Condition | None = None
+        self,
+        target: TaskScope | MappedTask,
+        *,
+        writer: Writer = API,
+        condition: Condition | None = None,
+        purge: bool = False,
     ) -> None:
         """Remove every key of a task instance, or of every map index of a task.
 
         Args:
             condition: On the revision of the task instance's state; there is none of all map indices together.
+            purge: Remove all values from the history, too.
 
         Raises:
             PreconditionFailedError: The condition does not hold.
             ValueError: There is a condition on all map indices.
         """
-        await self._apply(target, Clear(condition), writer)
+        await self._apply(target, Clear(condition, purge), writer)

@@ -19,11 +19,16 @@ _SCOPES = 1000
 
 
 def change_of(row: Sequence[Any]) -> Change:
-    """Return the change of a row: revision, kind, key, changed_at, writer, size, value, expires_at."""
-    revision, kind, key, at, writer, size, value, end = row
-    return Change(
-        revision, kind, None if key is None else bytes(key).decode(), at, read_writer(writer), size, value, end
-    )
+    """Return the change of a row: revision, kind, key, changed_at, writer, size, value, expires_at.
+
+    A row that somebody else wrote is a change too, as far as that can be.
+    """
+    revision, kind, key, at, writer, size, value, expires_at = row
+    if key is not None:
+        key = key if isinstance(key, str) else bytes(key).decode(errors="replace")
+    at, size, end = (number if type(number) is int else None for number in (at, size, expires_at))
+    text = value if isinstance(value, str) else None
+    return Change(revision, kind, key, at or 0, read_writer(writer), size or 0, text, end)
 
 
 class Log:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, Field, JsonValue
+from pydantic import BaseModel, Field, JsonValue, RootModel
 from pydantic.json_schema import SkipJsonSchema
 
-from statemount.model import WriterKind
+from statemount.model import ChangeKind, WriterKind
 
 Value = Annotated[
     JsonValue,
@@ -166,6 +166,59 @@ class TaskBatchResponse(BaseModel):
 
     revision: Annotated[int, Field(description=_SCOPE_REVISION)]
     results: list[TaskBatchResult]
+
+
+class StateChangeWriter(AssetStateStoreLastUpdatedBy):
+    """Who wrote, and by whose token."""
+
+    subject: Annotated[str | None, Field(description="Who called; null where a task instance did.")]
+
+
+class StateChange(BaseModel):
+    """One change of a state."""
+
+    revision: int
+    operation: ChangeKind
+    key: Annotated[str | None, Field(description="null where everything was cleared.")]
+    at: datetime
+    writer: Annotated[StateChangeWriter | None, Field(description="null where nobody did, but time.")]
+    size: Annotated[int, Field(ge=0, description="Bytes of the value as stored; 0 for what is no set.")]
+    expires_at: Annotated[datetime | None, Field(description="From when on what was set is gone; null = never.")]
+    value: Annotated[
+        Value, Field(description="What was set; left out where it is not kept.", json_schema_extra=without_default)
+    ] = None
+
+
+class StateHistory(BaseModel):
+    """Changes, the newest first."""
+
+    changes: list[StateChange]
+    revision: Annotated[int, Field(description="Of the state now; 0 = it was never written.")]
+    complete: Annotated[bool, Field(description="Whether nothing was removed from the history because of its age.")]
+
+
+class PastAssetState(BaseModel):
+    """One key of an asset as it was."""
+
+    key: str
+    value: Value
+    revision: Annotated[int, Field(description="Of the change that had written it.")]
+    updated_at: datetime
+    writer: StateChangeWriter | None
+
+
+class PastTaskState(PastAssetState):
+    """One key of a task instance as it was."""
+
+    expires_at: Annotated[datetime | None, Field(description="From when on it was to be gone; null = never.")]
+
+
+class AssetKeyHistory(RootModel[StateHistory | PastAssetState]):
+    """The changes of a key, or the entry as it was where a revision or a time was asked for."""
+
+
+class TaskKeyHistory(RootModel[StateHistory | PastTaskState]):
+    """The changes of a key, or the entry as it was where a revision or a time was asked for."""
 
 
 class HTTPExceptionResponse(BaseModel):

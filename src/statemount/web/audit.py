@@ -40,6 +40,7 @@ FIELDS: dict[str, str] = {
     "task_id": "The task.",
     "map_index": "The map index; `null` = not given, which means `-1`.",
     "all_map_indices": "What the request says, if it asks for all map indices.",
+    "purge": "What the request says, if it asks for old values to be removed, too.",
     "asset_id": "The asset that is addressed, by its id.",
     "asset_name": "The asset, by its name.",
     "asset_uri": "The asset, by its URI.",

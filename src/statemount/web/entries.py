@@ -122,6 +122,15 @@ def writer_text(writer: Writer | None) -> str:
         return "null"
 
 
+def named_writer_text(writer: Writer | None) -> str:
+    """Return who wrote as a JSON text, with the subject, which only the history tells."""
+    text = writer_text(writer)
+    if writer is None or text == "null":
+        return "null"
+    subject = writer.subject if isinstance(writer.subject, str) else None
+    return f'{text[:-1]},"subject":{_text_or_null(subject)}}}'
+
+
 @lru_cache(maxsize=4096)
 def _text_of_writer(writer: Writer) -> str:
     if writer.kind not in _KINDS:

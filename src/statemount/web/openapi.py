@@ -233,8 +233,9 @@ class _Writer:
             "responses": dict(sorted(self._answers(operation))),
         }
         sentences = [operation.description] if operation.description else []
-        if operation.permission is not None:
-            sentences.append(f"Needs the permission `{operation.permission}`.")
+        if operation.permissions:
+            named = " and ".join(f"`{permission}`" for permission in operation.permissions)
+            sentences.append(f"Needs the permission{'s' if operation.further_permissions else ''} {named}.")
         if sentences:
             described["description"] = " ".join(sentences)
         parameters = [*_parameters(operation.path_parameters, "path"), *_parameters(operation.query, "query")]
@@ -254,7 +255,7 @@ class _Writer:
                 content[MERGE_PATCH] = {"schema": _PATCH}
             described["requestBody"] = {"required": True, "content": content}
         if operation.needs_authentication:
-            described["security"] = [{BEARER: [] if operation.permission is None else [operation.permission]}]
+            described["security"] = [{BEARER: [*operation.permissions]}]
         return described
 
     def add_watch(self, described: Json) -> None:

@@ -55,6 +55,7 @@ class ApiOperation:
         answers: Besides those that every operation can have; the successful one first. With 412 among them, the
             request may have conditions.
         permission: What the caller's identity must have; None = the operation knows more than a name.
+        further_permissions: What it must have besides.
         needs_authentication: Whether anybody is asked who they are.
     """
 
@@ -72,11 +73,17 @@ class ApiOperation:
     description: str = ""
     needs_authentication: bool = True
     takes_merge_patch: bool = False
+    further_permissions: tuple[str, ...] = ()
 
     @property
     def takes_body(self) -> bool:
         """Whether the request has a body."""
         return self.body is not None or self.takes_merge_patch
+
+    @property
+    def permissions(self) -> tuple[str, ...]:
+        """All that the caller's identity must have."""
+        return () if self.permission is None else (self.permission, *self.further_permissions)
 
 
 def router_of(operations: Iterable[ApiOperation]) -> Router[Endpoint]:

@@ -65,6 +65,7 @@ AssetText: TypeAlias = Annotated[
 ]
 Jti: TypeAlias = Annotated[str, Field(min_length=1, max_length=MAX_JTI_LENGTH), AfterValidator(_without_nul), _NO_NUL]
 MapIndex: TypeAlias = Annotated[int, Field(ge=NOT_MAPPED, le=MAX_INTEGER), _PLAIN]
+Revision: TypeAlias = Annotated[int, Field(ge=0, le=MAX_INTEGER), _PLAIN]
 
 
 class Parameters(BaseModel):
@@ -131,6 +132,28 @@ class ListQuery(StatePageQuery):
     """The list of a collection that has none for an ordinary GET."""
 
     list: Annotated[bool, Field(description="Asks for the list.", json_schema_extra={"enum": [True]})]
+
+
+class PurgeQuery(Parameters):
+    """What of a removal is to be remembered."""
+
+    purge: Annotated[
+        bool, Field(description="Remove old values from the history too, of all that happened so far.")
+    ] = False
+
+
+class HistoryQuery(Parameters):
+    """Which part of a history is wanted."""
+
+    limit: Annotated[
+        int,
+        Field(ge=0, description=f"At most so many changes; more than {MAX_LIMIT} is read as {MAX_LIMIT}."),
+        AfterValidator(_cut),
+        _PLAIN,
+    ] = DEFAULT_LIMIT
+    before: Annotated[
+        Revision | None, Field(description="Changes with a smaller revision alone; without it, from the newest on.")
+    ] = None
 
 
 ParametersT = TypeVar("ParametersT", bound=Parameters)

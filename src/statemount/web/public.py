@@ -22,10 +22,20 @@ from statemount.web.directory import DirectoryEndpoints
 from statemount.web.directory_operations import directory_operations
 from statemount.web.documentation import Documentation
 from statemount.web.errors import PUBLIC_WORDING
+from statemount.web.history_operations import asset_history_operations, task_history_operations
 from statemount.web.operations import Answer, ApiOperation
-from statemount.web.parameters import MapIndexQuery, StatePageQuery
+from statemount.web.parameters import MapIndexQuery, PurgeQuery, StatePageQuery
+from statemount.web.public_asset_history import AssetHistoryEndpoints
 from statemount.web.public_assets import AssetKeyPath, AssetPath, PublicAssetEndpoints
-from statemount.web.public_tasks import ClearQuery, PublicTaskEndpoints, TaskKeyPath, TaskPageQuery, TaskPath
+from statemount.web.public_task_history import TaskHistoryEndpoints
+from statemount.web.public_tasks import (
+    ClearQuery,
+    DeleteQuery,
+    PublicTaskEndpoints,
+    TaskKeyPath,
+    TaskPageQuery,
+    TaskPath,
+)
 from statemount.web.route_set import Access, RouteSetApp
 from statemount.web.variants import WATCH
 from statemount.web.watching import Watching
@@ -41,6 +51,8 @@ _NO_TASK_KEY = Answer(404, "There is no such task instance, or no such key of it
 _NO_ASSET = Answer(404, "There is no such asset, or no such key of it.", HTTPExceptionResponse)
 _FULL = Answer(409, "The task instance or asset would have too many keys, or too much in them.", ReasonedResponse)
 
+_TASK = "/dags/{dag_id}/dagRuns/{dag_run_id}/taskInstances/{task_id}"
+_ASSET = "/assets/{asset_id}"
 _EVENTS = Answer(200, "The events.")
 _NOT_PATCHED = Answer(409, "What is there cannot be patched, or there would be too much.", ReasonedResponse)
 _NOT_DONE = Answer(
@@ -83,11 +95,14 @@ def public_app(
         if version in contracts:
             tasks = PublicTaskEndpoints(service, contract.tasks, max_body_bytes)
             assets = PublicAssetEndpoints(service, contract.assets, max_body_bytes)
-            task = "/dags/{dag_id}/dagRuns/{dag_run_id}/taskInstances/{task_id}"
-            operations += _of_tasks(f"{task}/{contract.segment}", tasks)
-            operations += _watches_of_tasks(f"{task}/{contract.segment}", tasks, watching)
-            operations += _of_assets(f"/assets/{{asset_id}}/{contract.segment}", assets)
-            operations += _watches_of_assets(f"/assets/{{asset_id}}/{contract.segment}", assets, watching)
+            operations += _of_tasks(f"{_TASK}/{contract.segment}", tasks)
+            operations += _watches_of_tasks(f"{_TASK}/{contract.segment}", tasks, watching)
+            operations += _of_assets(f"{_ASSET}/{contract.segment}", assets)
+            operations += _watches_of_assets(f"{_ASSET}/{contract.segment}", assets, watching)
+    if contracts:
+        words = CONTRACTS["airflow33" if "airflow33" in contracts else "aip103"]
+        operations += task_history_operations(TaskHistoryEndpoints(service, words.tasks, max_body_bytes), _TASK)
+        operations += asset_history_operations(AssetHistoryEndpoints(service, words.assets, max_body_bytes), _ASSET)
     operations += directory_operations(DirectoryEndpoints(service, max_body_bytes))
     return RouteSetApp(
         operations,
@@ -175,7 +190,7 @@ def _of_tasks(whole: str, tasks: PublicTaskEndpoints) -> Iterator[ApiOperation]:
         tasks.delete,
         (_DONE, _NO_TASK_INSTANCE, _FAILED),
         TaskKeyPath,
-        MapIndexQuery,
+        DeleteQuery,
         permission="state:delete",
         description="A no-op if the key is missing.",
     )
@@ -275,6 +290,7 @@ def _of_assets(whole: str, assets: PublicAssetEndpoints) -> Iterator[ApiOperatio
         assets.delete,
         (_DONE, _NO_ASSET, _FAILED),
         AssetKeyPath,
+        PurgeQuery,
         permission="state:delete",
         description="A no-op if the key is missing.",
     )
@@ -287,6 +303,7 @@ def _of_assets(whole: str, assets: PublicAssetEndpoints) -> Iterator[ApiOperatio
         assets.clear,
         (_DONE, _NO_ASSET, _FAILED),
         AssetPath,
+        PurgeQuery,
         permission="state:delete",
     )
     yield ApiOperation(

@@ -16,7 +16,16 @@ from statemount.web.contracts import Words
 from statemount.web.entries import asset_entry, asset_entry_with_writer, entry_response
 from statemount.web.errors import MissingKeyError
 from statemount.web.listing import asset_list
-from statemount.web.parameters import Integer, Key, Parameters, StatePageQuery, checked, integer_of, read_parameters
+from statemount.web.parameters import (
+    Integer,
+    Key,
+    Parameters,
+    PurgeQuery,
+    StatePageQuery,
+    checked,
+    integer_of,
+    read_parameters,
+)
 from statemount.web.patches import is_merge_patch, patch_problems, read_patch
 from statemount.web.public_tasks import writer_of
 from statemount.web.requests import Request
@@ -131,18 +140,23 @@ class PublicAssetEndpoints:
     async def delete(self, request: Request) -> Response:
         """Remove a key."""
         path, asset, problems = await self._read(request, AssetKeyPath, "state:delete")
-        path = checked(path, problems)
+        query, others = read_parameters(PurgeQuery, request.query(), "query")
+        path, query = checked(path, [*problems, *others]), checked(query, others)
         scope = asset_scope(asset, path.asset_id)
         condition = condition_of(request)
-        await self._service.assets.delete(scope, path.key, writer=writer_of(request), condition=condition)
+        await self._service.assets.delete(
+            scope, path.key, writer=writer_of(request), condition=condition, purge=query.purge
+        )
         return NO_CONTENT
 
     async def clear(self, request: Request) -> Response:
         """Remove every key."""
         path, asset, problems = await self._read(request, AssetPath, "state:delete")
-        path = checked(path, problems)
+        query, others = read_parameters(PurgeQuery, request.query(), "query")
+        path, query = checked(path, [*problems, *others]), checked(query, others)
         scope = asset_scope(asset, path.asset_id)
-        await self._service.assets.clear(scope, writer=writer_of(request), condition=condition_of(request))
+        condition = condition_of(request)
+        await self._service.assets.clear(scope, writer=writer_of(request), condition=condition, purge=query.purge)
         return NO_CONTENT
 
     async def watched(self, request: Request) -> Watched:
@@ -159,8 +173,14 @@ class PublicAssetEndpoints:
     async def _read(
         self, request: Request, model: type[_PathT], permission: str
     ) -> tuple[_PathT | None, Asset | None, list[Problem]]:
-        """Return what is addressed, once the caller is known to reach it, and what is wrong with it."""
-        path, problems = read_parameters(model, request.parameters, "path")
-        asset_id = integer_of(request.parameters["asset_id"]) if path is None else path.asset_id
-        asset = await self._service.public.check_asset(request.identity, permission, asset_id)
-        return path, asset, problems
+        return await read_asset(self._service, request, model, permission)
+
+
+async def read_asset(
+    service: StateService, request: Request, model: type[_PathT], permission: str
+) -> tuple[_PathT | None, Asset | None, list[Problem]]:
+    """Return what is addressed, once the caller is known to reach it, and what is wrong with it."""
+    path, problems = read_parameters(model, request.parameters, "path")
+    asset_id = integer_of(request.parameters["asset_id"]) if path is None else path.asset_id
+    asset = await service.public.check_asset(request.identity, permission, asset_id)
+    return path, asset, problems

@@ -16,6 +16,7 @@ from tests.contract.table import (
     patches,
     public_assets,
     public_bodies,
+    public_history,
     public_keys,
     public_paging,
     public_routes,
@@ -35,6 +36,7 @@ _PUBLIC = (
     public_bodies,
     public_tokens,
     public_routes,
+    public_history,
     directory,
 )
 

@@ -15,7 +15,6 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.urls import path, re_path
 from django.views.decorators.csrf import csrf_exempt
 from starlette.middleware.cors import CORSMiddleware
-from starlette.middleware.gzip import GZipMiddleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.requests import HTTPConnection
 
@@ -86,7 +85,6 @@ def wrapped(wishes: Wishes) -> Any:
     app: Any = get_asgi_application()
     for prefix, state in make_states(wishes, identify).items():
         app = StateMiddleware(app, state=state, prefix=prefix)
-    app = GZipMiddleware(app, minimum_size=500)
     app = CORSMiddleware(app, allow_origins=[PAGE], allow_methods=["*"], allow_headers=["authorization"])
     return TrustedHostMiddleware(app, allowed_hosts=HOSTS)
 
