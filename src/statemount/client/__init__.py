@@ -9,6 +9,7 @@ from statemount.client.async_claim import AsyncClaim
 from statemount.client.async_client import AsyncStateClient
 from statemount.client.async_directory import AsyncDirectoryClient
 from statemount.client.async_public import AsyncPublicAssetState, AsyncPublicClient, AsyncPublicTaskState
+from statemount.client.async_scope import AsyncBatch
 from statemount.client.async_worker import AsyncWorkerAssetState, AsyncWorkerTaskState
 from statemount.client.contracts import ContractVersion
 from statemount.client.correlation import correlation_id
@@ -19,12 +20,23 @@ from statemount.client.sync_claim import Claim
 from statemount.client.sync_client import StateClient
 from statemount.client.sync_directory import DirectoryClient
 from statemount.client.sync_public import PublicAssetState, PublicClient, PublicTaskState
+from statemount.client.sync_scope import Batch
 from statemount.client.sync_worker import WorkerAssetState, WorkerTaskState
-from statemount.client.values import AssetPage, AssetReference, Registration, StateEntry, StatePage, StateValue
+from statemount.client.values import (
+    AssetPage,
+    AssetReference,
+    BatchOutcome,
+    OperationResult,
+    Registration,
+    StateEntry,
+    StatePage,
+    StateValue,
+)
 
 __all__ = [
     "AssetPage",
     "AssetReference",
+    "AsyncBatch",
     "AsyncClaim",
     "AsyncDirectoryClient",
     "AsyncPublicAssetState",
@@ -33,11 +45,14 @@ __all__ = [
     "AsyncStateClient",
     "AsyncWorkerAssetState",
     "AsyncWorkerTaskState",
+    "Batch",
+    "BatchOutcome",
     "Claim",
     "ClaimLostError",
     "ClaimedError",
     "ContractVersion",
     "DirectoryClient",
+    "OperationResult",
     "PublicAssetState",
     "PublicClient",
     "PublicTaskState",

@@ -14,7 +14,7 @@ from statemount.client.contention import ATTEMPTS, revision_of
 from statemount.client.contracts import Contract
 from statemount.client.leases import lease_of
 from statemount.client.public_calls import PublicAssetCalls, PublicCalls, PublicTaskCalls
-from statemount.client.values import StateEntry, StatePage
+from statemount.client.values import StateEntry
 from statemount.errors import KeyNotFoundError, PreconditionFailedError
 from statemount.model import NOT_MAPPED, JsonValue, TaskScope
 
@@ -29,9 +29,6 @@ class AsyncPublicState(AsyncScopeState[CallsT]):
 
     async def get_entry(self, key: str) -> StateEntry:
         return await self.get(key)
-
-    async def list(self, *, limit: int = 50, offset: int = 0) -> StatePage:
-        return await self._send(self._calls.list(limit, offset))
 
     async def patch(self, key: str, value: JsonValue, *, if_revision: int | None = None) -> int | None:
         return await self._send(self._calls.patch(key, value, if_revision))

@@ -13,7 +13,7 @@ from statemount.client.conditions import clearance
 from statemount.client.contracts import PUBLIC, Contract
 from statemount.client.paths import Target, query, segment
 from statemount.client.scope_calls import ScopeCalls
-from statemount.client.values import StateEntry, StatePage
+from statemount.client.values import StateEntry
 from statemount.model import JsonValue, TaskScope
 
 
@@ -26,8 +26,12 @@ class PublicCalls(ScopeCalls):
     """
 
     def __init__(self, whole: Target, entries: str) -> None:
+        super().__init__(entries)
         self._whole = whole
-        self._read_page = answers.page(entries)
+
+    @override
+    def all(self) -> Target:
+        return self._whole
 
     @override
     def one(self, key: str) -> Target:
@@ -36,10 +40,6 @@ class PublicCalls(ScopeCalls):
     def get(self, key: str) -> Call[StateEntry]:
         """Ask for an entry."""
         return Call("GET", str(self.one(key)), answers.entry, key=key)
-
-    def list(self, limit: int, offset: int) -> Call[StatePage]:
-        """Ask for a part of the entries."""
-        return Call("GET", self._whole.also(limit=limit, offset=offset, include="revision"), self._read_page)
 
     def patch(self, key: str, value: JsonValue, if_revision: int | None) -> Call[int | None]:
         """Set the value of a key that exists."""

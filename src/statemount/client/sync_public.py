@@ -14,7 +14,7 @@ from statemount.client.public_calls import PublicAssetCalls, PublicCalls, Public
 from statemount.client.sync_claim import Claim
 from statemount.client.sync_connection import Connection
 from statemount.client.sync_scope import ScopeState
-from statemount.client.values import StateEntry, StatePage
+from statemount.client.values import StateEntry
 from statemount.errors import KeyNotFoundError, PreconditionFailedError
 from statemount.model import NOT_MAPPED, JsonValue, TaskScope
 
@@ -35,15 +35,6 @@ class PublicState(ScopeState[CallsT]):
     def get_entry(self, key: str) -> StateEntry:
         """Do what ``get`` does, under the name that workers' state has for it."""
         return self.get(key)
-
-    def list(self, *, limit: int = 50, offset: int = 0) -> StatePage:
-        """Return a part of the entries.
-
-        Args:
-            limit: At most so many; the server cuts it to 100. 0 = the total alone.
-            offset: How many to pass over.
-        """
-        return self._send(self._calls.list(limit, offset))
 
     def patch(self, key: str, value: JsonValue, *, if_revision: int | None = None) -> int | None:
         """Set the value of a key that exists, and return its new revision; its expiry stays.
