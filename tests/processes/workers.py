@@ -42,6 +42,11 @@ class Target:
         assert self.map_index is not None
         return TaskScope("dag", "run", self.name, self.map_index)
 
+    @property
+    def collection(self) -> str:
+        """The address of everything together."""
+        return f"/execution/store/asset/by-name?name={quote(self.name)}" if self.map_index is None else self.path(None)
+
     def path(self, key: str | None, *, all_map_indices: bool = False) -> str:
         """Return the address of a key; of everything, if it is None."""
         if self.map_index is None:
@@ -113,10 +118,21 @@ class Connection:
         """Read a key."""
         return await self._ask("GET", target.path(key), target)
 
-    async def put(self, target: Target, key: str, value: Any, *, expires_at: datetime | None = None) -> Answer:
-        """Set a key."""
+    async def put(
+        self, target: Target, key: str, value: Any, *, expires_at: datetime | None = None, if_match: bytes | None = None
+    ) -> Answer:
+        """Set a key.
+
+        Args:
+            if_match: The tag that it must have.
+        """
         expiry = {} if expires_at is None else {"expires_at": expires_at.isoformat()}
-        return await self._ask("PUT", target.path(key), target, json.dumps({"value": value, **expiry}).encode())
+        body = json.dumps({"value": value, **expiry}).encode()
+        return await self._ask("PUT", target.path(key), target, body, if_match)
+
+    async def batch(self, target: Target, *operations: Mapping[str, Any]) -> Answer:
+        """Do operations, all or none."""
+        return await self._ask("POST", target.collection, target, json.dumps({"operations": operations}).encode())
 
     async def delete(self, target: Target, key: str) -> Answer:
         """Remove a key."""
@@ -136,7 +152,9 @@ class Connection:
             self._streams[1].transport.abort()
             self._streams = None
 
-    async def _ask(self, method: str, path: str, target: Target | None, body: bytes | None = None) -> Answer:
+    async def _ask(
+        self, method: str, path: str, target: Target | None, body: bytes | None = None, if_match: bytes | None = None
+    ) -> Answer:
         """Send a request and wait for the answer.
 
         Raises:
@@ -144,7 +162,7 @@ class Connection:
             TimeoutError: There is none for very long.
         """
         try:
-            return await asyncio.wait_for(self._exchange(request(method, path, target, body)), ANSWER_SECONDS)
+            return await asyncio.wait_for(self._exchange(request(method, path, target, body, if_match)), ANSWER_SECONDS)
         except asyncio.IncompleteReadError as error:
             self.close()
             raise ConnectionResetError("the server went away") from error
@@ -164,11 +182,15 @@ class Connection:
         return Answer(int(first.split(b" ")[1]), headers, body)
 
 
-def request(method: str, path: str, target: Target | None, body: bytes | None = None) -> bytes:
+def request(
+    method: str, path: str, target: Target | None, body: bytes | None = None, if_match: bytes | None = None
+) -> bytes:
     """Return a request as it is sent."""
     lines = [f"{method} {path} HTTP/1.1", "Host: localhost"]
     if target is not None:
         lines.append(f"Authorization: Bearer {target.token}")
+    if if_match is not None:
+        lines.append(f"If-Match: {if_match.decode()}")
     if body is not None:
         lines += ["Content-Type: application/json", f"Content-Length: {len(body)}"]
     return "\r\n".join([*lines, "", ""]).encode() + (body or b"")
