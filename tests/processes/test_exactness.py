@@ -72,7 +72,7 @@ async def test_increments_of_two_kinds(empty_database_url: str, tmp_path: Path) 
 
 
 async def test_a_clear_and_a_set_at_once(database_url: str, tmp_path: Path) -> None:
-    """Of a clear and a set through two processes one comes first, the log says which, and what is left is as it says."""
+    """Of a clear and a set through two processes one comes first; the log says which, and what is left agrees."""
     processes = [Process(database_url, tmp_path, server=server) for server in ("uvicorn", "granian")]
     left: dict[int, bool] = {}
 
