@@ -123,9 +123,9 @@ def _entry(document: dict[str, Any]) -> StateEntry:
     return StateEntry(
         document["key"],
         document.get("value"),
-        _moment(document["updated_at"]),
-        None if expires_at is None else _moment(expires_at),
-        None if writer is None else _writer(writer),
+        moment_of(document["updated_at"]),
+        None if expires_at is None else moment_of(expires_at),
+        None if writer is None else writer_of(writer),
         document.get("revision"),
     )
 
@@ -138,7 +138,7 @@ def _result(document: dict[str, Any]) -> OperationResult:
         document["status"],
         document["revision"],
         document.get("value"),
-        None if expires_at is None else _moment(expires_at),
+        None if expires_at is None else moment_of(expires_at),
     )
 
 
@@ -158,7 +158,12 @@ def _revision(answer: Answer) -> int:
     return revision
 
 
-def _moment(text: str) -> datetime:
+def moment_of(text: str) -> datetime:
+    """Return a time.
+
+    Raises:
+        ValueError: It is none, or has no time zone.
+    """
     # Before Python 3.11 the Z is not understood.
     moment = datetime.fromisoformat(f"{text[:-1]}+00:00" if text.endswith("Z") else text)
     if moment.utcoffset() is None:
@@ -166,13 +171,15 @@ def _moment(text: str) -> datetime:
     return moment
 
 
-def _writer(document: dict[str, Any]) -> Writer:
+def writer_of(document: dict[str, Any]) -> Writer:
+    """Return who wrote."""
     return Writer(
         document["kind"],
         document.get("dag_id"),
         document.get("run_id"),
         document.get("task_id"),
         document.get("map_index"),
+        document.get("subject"),
     )
 
 
