@@ -18,6 +18,7 @@ import pytest
 import statemount
 import statemount.airflow
 import statemount.client
+import statemount.django
 import statemount.testing
 import statemount.worker
 from statemount import JWTAuth, StateMount, TaskInstance, TaskScope, errors
@@ -161,7 +162,9 @@ def test_python_api_reference() -> None:
     assert sorted(written) == sorted(statemount.__all__)
 
 
-@pytest.mark.parametrize("module", [statemount.client, statemount.worker, statemount.airflow, statemount.testing])
+@pytest.mark.parametrize(
+    "module", [statemount.client, statemount.worker, statemount.airflow, statemount.django, statemount.testing]
+)
 def test_worker_api_reference(module: ModuleType) -> None:
     """The reference of the worker's side has every public name of each module, and no other."""
     text = (REFERENCE / "worker-python-api.md").read_text("utf-8")

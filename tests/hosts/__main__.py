@@ -10,6 +10,7 @@ import os
 import subprocess
 import sys
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from tests.hosts import recorder
@@ -24,9 +25,11 @@ _PYTEST = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-q"]
 
 
 def main() -> int:
-    """Run it all; return the exit code."""
-    with tempfile.TemporaryDirectory(prefix="statemount-hosts-") as directory:
+    """Run it all, at once where it waits for others; return the exit code."""
+    with tempfile.TemporaryDirectory(prefix="statemount-hosts-") as directory, ThreadPoolExecutor() as executor:
         outcomes = Path(directory) / "outcomes"
+        cores = {name: executor.submit(try_core, name) for name in PYTHONS}
+        resolving = executor.submit(lambda: resolve_all(resolver()))
         left_out = f"--ignore={_HERE / 'test_matrix.py'}"  # it compares the page with what is to be written
         code = subprocess.run(
             [*_PYTEST, "-p", recorder.__name__, left_out, _HERE],
@@ -34,16 +37,15 @@ def main() -> int:
             env={**os.environ, VARIABLE: "all", recorder.VARIABLE: str(outcomes)},
             check=False,
         ).returncode
+        try:
+            pythons = {name: core.result() for name, core in cores.items()}
+            neighbours = {(one.neighbour.title, one.python): one.versions for one in resolving.result() if one.versions}
+        except (MissingPythonError, subprocess.SubprocessError) as error:
+            print(getattr(error, "output", None) or error, file=sys.stderr)
+            return 1
         if code:
             return code
-        noted = recorder.read(outcomes)
-    try:
-        pythons = {name: try_core(name) for name in PYTHONS}
-    except (MissingPythonError, subprocess.CalledProcessError) as error:
-        print(getattr(error, "output", None) or error, file=sys.stderr)
-        return 1
-    neighbours = {(one.neighbour.title, one.python): one.versions for one in resolve_all(resolver()) if one.versions}
-    PAGE.write_text(page(noted, pythons, neighbours), "utf-8")
+        PAGE.write_text(page(recorder.read(outcomes), pythons, neighbours), "utf-8")
     print(f"{PAGE.name} is written.")
     return 0
 

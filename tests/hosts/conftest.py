@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from tests.hosts.cells import Cell
-from tests.hosts.frameworks import FRAMEWORKS
+pytest.register_assert_rewrite("tests.hosts.checks", "tests.hosts.hosts", "tests.hosts.servers", "tests.hosts.writers")
+
+from tests.hosts.cells import Cell  # noqa: E402
+from tests.hosts.frameworks import FRAMEWORKS  # noqa: E402
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

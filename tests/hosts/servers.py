@@ -32,7 +32,7 @@ class Server:
         root_path: The option that tells the app's root path.
         adds_root_path: Whether it adds the root path to the paths of requests, where a proxy is to have removed it;
             else the proxy leaves it there.
-        drops: Why it may leave a request without an answer at a stop; empty = it never may.
+        drops: What it may leave without a whole answer at a stop; empty = nothing.
     """
 
     arguments: str
@@ -52,7 +52,7 @@ SERVERS: Mapping[str, Server] = {
     "hypercorn": Server(
         "hypercorn --bind 127.0.0.1:{port} --workers {workers}",
         "--root-path",
-        drops="it closes a connection that was idle even if a request arrives on it at that very moment",
+        drops="a watch is cut off, and an idle connection is closed even if a request arrives at that very moment",
     ),
 }
 

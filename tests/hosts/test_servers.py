@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 import pytest
 
 from statemount import StateMount, TaskScope
 from tests.hosts.cells import Cell, cells
-from tests.hosts.checks import CHECKS
+from tests.hosts.checks import CHECKS, SERVED, Worker, watching
 from tests.hosts.servers import SERVERS, Process, serving
 from tests.hosts.world import Wishes
 from tests.hosts.writers import Writer, write_until_it_stops
@@ -31,15 +32,22 @@ async def process(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempP
         yield running
 
 
-@pytest.mark.parametrize("check", [*CHECKS, STOP])
+@pytest.mark.parametrize("check", [*CHECKS, *SERVED, STOP])
 async def test_server(process: Process, check: str) -> None:
     """Every check holds behind every server; the last one stops it."""
-    await {**CHECKS, STOP: check_stop}[check](process)
+    await {**CHECKS, **SERVED, STOP: check_stop}[check](process)
 
 
 async def check_stop(process: Process) -> None:
-    """A stop under load answers every accepted request and loses no acknowledged write; the host stops before us."""
-    writers = await write_until_it_stops(process, process.port, writers=6, writes=60, stop=process.terminate)
+    """A stop answers every accepted request, loses no acknowledged write and ends every watch; the host stops first."""
+    async with AsyncExitStack() as stack:
+        events = None
+        if not process.server.drops:
+            events = await stack.enter_async_context(watching(await Worker.of(process)))
+            assert await anext(events) == "ready"
+        writers = await write_until_it_stops(process, process.port, writers=6, writes=60, stop=process.terminate)
+        if events is not None:
+            assert [event async for event in events] == []
     await process.ended()
     await check_writes(process, writers)
     check_diary(process, workers=1)

@@ -148,6 +148,7 @@ class PublicRow:
 
     Args:
         operations: By id.
+        further: A permission that it takes besides, asked for together with the first one.
         also: A permission that it takes besides, asked for once what is addressed is known to exist: whoever has the
             first one may know that.
         answers: What a caller with the permission is answered, by what is addressed.
@@ -159,12 +160,13 @@ class PublicRow:
     operations: tuple[str, ...]
     answers: _Answers
     limited: Mapping[str, _Answers] = field(default_factory=dict)
+    further: str | None = None
     also: str | None = None
 
     @property
     def permissions(self) -> frozenset[str]:
         """Everything that it takes."""
-        return frozenset({self.permission} if self.also is None else {self.permission, self.also})
+        return frozenset(filter(None, (self.permission, self.further, self.also)))
 
     def outcome(self, target: str, limit: str | None) -> Outcome:
         """Return what a caller with the permission is answered."""
@@ -188,9 +190,12 @@ _PUBLIC_ASSETS = ("asset_state_store", "asset_state")
 
 PUBLIC_ROWS = (
     PublicRow(
-        "list or watch a task instance's state",
+        "list a task instance's state or history, or watch it",
         "state:read",
-        ("list_task_state_store", "list_task_states", *_named("watch watch_key_of", _PUBLIC_TASKS)),
+        (
+            *("list_task_state_store", "list_task_states", "list_task_state_history", "get_task_state_history"),
+            *_named("watch watch_key_of", _PUBLIC_TASKS),
+        ),
         {"registered": "yes", "not registered": "yes"},
         _OTHER_DAGS,
     ),
@@ -230,7 +235,10 @@ PUBLIC_ROWS = (
     PublicRow(
         "read an asset's state",
         "state:read",
-        ("list_asset_state_store", "list_asset_states", *_named("get watch watch_key_of", _PUBLIC_ASSETS)),
+        (
+            *("list_asset_state_store", "list_asset_states", "list_asset_state_history", "get_asset_state_history"),
+            *_named("get watch watch_key_of", _PUBLIC_ASSETS),
+        ),
         _KNOWN_ASSETS,
         _OTHER_ASSETS,
     ),
@@ -258,6 +266,40 @@ PUBLIC_ROWS = (
         _named("batch", _PUBLIC_ASSETS),
         _KNOWN_ASSETS,
         _OTHER_ASSETS,
+        also="state:delete",
+    ),
+    PublicRow(
+        "bring an earlier value of an asset's state back",
+        "state:write",
+        ("revert_asset_state",),
+        _KNOWN_ASSETS,
+        _OTHER_ASSETS,
+        further="state:read",
+    ),
+    PublicRow(
+        "the same where there was none",
+        "state:write",
+        ("revert_asset_state",),
+        _KNOWN_ASSETS,
+        _OTHER_ASSETS,
+        further="state:read",
+        also="state:delete",
+    ),
+    PublicRow(
+        "bring an earlier value of a task instance's state back",
+        "state:write",
+        ("revert_task_state",),
+        _KNOWN_TASKS,
+        _OTHER_DAGS,
+        further="state:read",
+    ),
+    PublicRow(
+        "the same where there was none",
+        "state:write",
+        ("revert_task_state",),
+        _KNOWN_TASKS,
+        _OTHER_DAGS,
+        further="state:read",
         also="state:delete",
     ),
     PublicRow(
@@ -348,7 +390,7 @@ class Caller:
         """Return what one cell promises."""
         if self.refused is not None:
             return self.refused
-        if row.permission not in self.permissions:
+        if not self.permissions.issuperset(filter(None, (row.permission, row.further))):
             return 403
         outcome = row.outcome(target, self.limit)
         return 403 if outcome == "yes" and not row.permissions <= self.permissions else outcome
@@ -362,6 +404,7 @@ CALLERS = (
     Caller("a revoked token", refused=403),
     Caller("no permission"),
     *(Caller(f"`{permission}` alone", frozenset({permission})) for permission in PERMISSIONS),
+    Caller("`state:read` and `state:write`", frozenset({"state:read", "state:write"})),
     Caller("all permissions", frozenset(PERMISSIONS)),
 )
 

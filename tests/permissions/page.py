@@ -54,7 +54,7 @@ def _sections() -> Iterator[str]:
         ((caller.name, *(caller.outcome(row, next(iter(row.answers))) for row in needs)) for caller in CALLERS),
     )
     yield "## What a caller with the permission is answered\n"
-    yield "By what is addressed, and by what limits the caller's permissions. Of two permissions the second is asked"
+    yield "By what is addressed, and by what limits the permissions. What stands after a *then* is asked"
     yield "for once what is addressed is known to exist.\n"
     yield _table(
         ("what", "permission", "addressed", "no limit", *LIMITS),
@@ -82,7 +82,8 @@ def _of_assets(worker: Worker) -> Iterator[Outcome | str]:
 
 
 def _asked_for(row: PublicRow) -> str:
-    return f"`{row.permission}`" if row.also is None else f"`{row.permission}`, then `{row.also}`"
+    at_first = " and ".join(f"`{permission}`" for permission in (row.permission, row.further) if permission)
+    return at_first if row.also is None else f"{at_first}, then `{row.also}`"
 
 
 def _ids(operations: Iterable[str]) -> str:

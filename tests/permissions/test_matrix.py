@@ -42,11 +42,11 @@ _PUBLIC_CASES = [(row, name) for row in PUBLIC_ROWS for name in row.operations]
 def test_every_operation_is_in_a_row(
     cases: list[tuple[WorkerRow | PublicRow, str]], operations: dict[str, ApiOperation]
 ) -> None:
-    """No operation is forgotten, and none but a batch is in two rows."""
+    """No operation is forgotten, and none but a batch and a revert is in two rows."""
     counts = Counter(name for _, name in cases)
     assert set(counts) == set(operations)
     assert {name for name, count in counts.items() if count > 1} == {
-        name for name in operations if name.startswith("batch_")
+        name for name in operations if name.startswith(("batch_", "revert_"))
     }
 
 
@@ -54,6 +54,7 @@ def test_needs_are_those_of_the_operations() -> None:
     """What a row asks for is what its operations say that they ask for."""
     for row, name in _PUBLIC_CASES:
         assert _PUBLIC[name].permission == row.permission
+        assert _PUBLIC[name].further_permissions == (() if row.further is None else (row.further,))
 
 
 def test_the_documentation_has_the_matrix() -> None:
@@ -142,7 +143,7 @@ async def test_callers(worlds: dict[str, World], row: PublicRow, name: str) -> N
     world = worlds["default"]
     for caller in (*CALLERS, *LIMITED_CALLERS):
         for target in row.answers:
-            for asked in public_requests(_PUBLIC[name], target, world.ids, row):
+            for asked in public_requests(_PUBLIC[name], target, world, row):
                 await cells.check(world, caller.name, target, asked, caller_token(caller), caller.outcome(row, target))
     assert cells.wrong == []
     assert cells.count >= len(CALLERS)

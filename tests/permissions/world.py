@@ -56,6 +56,7 @@ class World:
 
     Attributes:
         filled: What is to be seen once it is filled.
+        revisions: Of each scope; the one before it has no entries.
     """
 
     def __init__(self, app: Literal["default", "strict", "all"]) -> None:
@@ -70,6 +71,7 @@ class World:
         )
         self.ids: dict[str, int] = {}
         self.filled: list[Any] = []
+        self.revisions: dict[Scope, int] = {}
 
     async def fill(self) -> None:
         """Make everything be as the matrix has it, whatever was done to it."""
@@ -94,7 +96,8 @@ class World:
         await directory.remove_task_instance(UNKNOWN)
         await directory.deactivate_asset(self.ids["inactive"])
         for scope in self.scopes:
-            await store.apply(scope, [Clear(), Set("k", "1")], writer=Writer("api"))
+            outcome = await store.apply(scope, [Set("x", "1"), Clear(), Set("k", "1")], writer=Writer("api"))
+            self.revisions[scope] = outcome.revision
         await self.state.revoke_task_instance(REVOKED)
         await self.state.revoke_token("revoked")
         self.filled = await self.seen()
@@ -215,21 +218,24 @@ def worker_requests(operation: ApiOperation, target: str, subject: UUID, row: Wo
     return _requests(operation, {**words, "task_instance_id": ids[target]}, target)
 
 
-def public_requests(operation: ApiOperation, target: str, ids: dict[str, int], row: PublicRow) -> list[Asked]:
+def public_requests(operation: ApiOperation, target: str, world: World, row: PublicRow) -> list[Asked]:
     """Return the requests that address something of the public API with an operation."""
     is_known = target == "registered"
-    assets = {"active": ids["outlet"], "inactive": ids["inactive"], "unknown": 4711, "no id": "me"}
+    assets = {"active": world.ids["outlet"], "inactive": world.ids["inactive"], "unknown": 4711, "no id": "me"}
+    asset = assets.get(target)
+    scope = AssetScope(asset) if isinstance(asset, int) else _SCOPE
     spares = {"registered": str(SPARE), "not registered": str(UNKNOWN), "no UUID": "me"}
     return _requests(
         operation,
         {
             "need": (row.also or row.permission).partition(":")[2],
+            "revision": str(world.revisions.get(scope, 2)),
             "dag_id": "dag",
             "dag_run_id": "run",
             "run_id": "spare" if is_known else "nope",
             "task_id": "task" if is_known else "nope",
             "task_instance_id": spares.get(target, ""),
-            "asset_id": str(assets.get(target, "")),
+            "asset_id": str("" if asset is None else asset),
         },
         target,
     )
@@ -253,6 +259,8 @@ def _requests(operation: ApiOperation, words: dict[str, str], target: str) -> li
     if operation.takes_merge_patch:
         merging = Asked(method, asked[0].target, {"a": 1}, content_type="application/merge-patch+json")
         asked = [*asked, merging] if operation.body else [merging]
+    if "purge" in operation.query.model_fields:
+        asked.append(Asked(method, _joined(path, [*query, "purge=true"])))
     if "all_map_indices" in operation.query.model_fields:
         asked.append(Asked(method, _joined(path, [*query, "all_map_indices=true"])))
     return asked
@@ -289,7 +297,12 @@ def _batch(words: dict[str, str], target: str) -> dict[str, Any]:
     return {"operations": [_BATCHES[words["need"]]]}
 
 
+def _earlier(words: dict[str, str], target: str) -> dict[str, Any]:
+    return {"revision": int(words["revision"]) - (words["need"] == "delete")}
+
+
 BODIES: dict[str, Any] = {
+    "RevertBody": _earlier,
     "TaskBatchBody": _batch,
     "PublicTaskBatchBody": _batch,
     "AssetBatchBody": _batch,
