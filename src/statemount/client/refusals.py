@@ -22,6 +22,7 @@ from statemount.errors import (
     ConflictError,
     FailedOperation,
     ForbiddenError,
+    HistoryGoneError,
     InvalidInputError,
     InvalidTokenError,
     KeyNotFoundError,
@@ -75,6 +76,8 @@ def refusal_of(
         return _update_failed(detail, message, headers) if reason == "update_failed" else _conflict(reason, message)
     if status == 412 and (reason or message).startswith(_CONDITION):
         return _precondition_failed(detail, headers)
+    if status == 410 and reason == "history_gone":
+        return HistoryGoneError(call.key or "")
     if status == 413:
         return _too_large(message)
     if status == 404 and detail not in (None, "Not Found"):
