@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+from itertools import chain
 from pathlib import Path
 
 import pytest
@@ -88,13 +89,14 @@ async def test_a_clear_and_a_set_at_once(database_url: str, tmp_path: Path) -> N
             assert (await setting.get(target, "old")).status == 404
 
     async with serving(*processes):
-        pairs = [[Connection(process.port) for process in processes] for _ in range(AT_ONCE)]
-        for turn, pair in enumerate(pairs):
-            pair.sort(key=lambda connection: id(connection) if turn % 2 else -id(connection))
-        await asyncio.gather(*(race(*pair, range(turn, RACES, AT_ONCE)) for turn, pair in enumerate(pairs)))
-        for pair in pairs:
-            for connection in pair:
-                connection.close()
+        one, other = (process.port for process in processes)
+        ports = [(one, other) if turn % 2 else (other, one) for turn in range(AT_ONCE)]
+        pairs = [(Connection(first), Connection(second)) for first, second in ports]
+        await asyncio.gather(
+            *(race(first, second, range(turn, RACES, AT_ONCE)) for turn, (first, second) in enumerate(pairs))
+        )
+        for connection in chain.from_iterable(pairs):
+            connection.close()
     assert [process.complaints for process in processes] == [[], []]
     scopes = await read_scopes(database_url)
     logs = {number: [change.kind for change in scopes["raced", number].changes] for number in range(RACES)}
