@@ -63,7 +63,7 @@ class EventStream(Response):
 
     __slots__ = ("_clock", "_expiry", "_locate", "_request", "_unanswered", "_watch", "_watched", "identify")
 
-    is_endless = True
+    is_endless: bool = True
 
     def __init__(self, request: Request, watch: Watch | None, watched: Watched, locate: Locate, clock: Clock) -> None:
         self.status = 200
