@@ -66,9 +66,9 @@ class EventStream(Response):
     is_endless: bool = True
 
     def __init__(self, request: Request, watch: Watch | None, watched: Watched, locate: Locate, clock: Clock) -> None:
-        self.status = 200
-        self.headers = [*_HEADERS]
-        self.body = b""
+        self.status: int = 200
+        self.headers: list[Header] = [*_HEADERS]
+        self.body: bytes = b""
         self.identify: Identify | None = None
         self._request = request
         self._watch = watch
