@@ -29,8 +29,8 @@ def entry_of(row: Sequence[Any]) -> Entry:
 
     A row that somebody else wrote is an entry too, as far as that can be: it must not stand in the way of others.
     """
-    key, *columns = row
-    return entry_named(key if isinstance(key, str) else bytes(key).decode(errors="replace"), columns)
+    key = row[0]
+    return entry_named(key if type(key) is str else bytes(key).decode(errors="replace"), row[1:])
 
 
 def entry_named(key: str, columns: Sequence[Any]) -> Entry:

@@ -29,14 +29,12 @@ def key_of(cursor: str, prefix: str) -> str:
     Raises:
         ValueError: It is no cursor of such a list.
     """
-    begin = prefix.encode()
     try:
         decoded = b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
-        check_sum, rest = decoded[:_CHECK_SUM_BYTES], decoded[_CHECK_SUM_BYTES:]
-        key = (begin + rest).decode()
+        key = (prefix.encode() + decoded[_CHECK_SUM_BYTES:]).decode()
     except ValueError as error:
         raise ValueError(_NO_CURSOR) from error
-    if check_sum != _check_sum(begin, rest) or not 0 < len(key) <= MAX_KEY_LENGTH or "\0" in key:
+    if cursor_after(key, prefix) != cursor or not 0 < len(key) <= MAX_KEY_LENGTH or "\0" in key:
         raise ValueError(_NO_CURSOR)
     return key
 
