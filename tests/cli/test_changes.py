@@ -174,17 +174,8 @@ def test_a_watch(command: Remote) -> None:
     here = place(command)
     command("set", *here, "old", "1")
     before = entry_of(command, "old")["revision"]
-    program = [
-        sys.executable,
-        "-c",
-        "from statemount.cli import main; main()",
-        command.command,
-        "watch",
-        *here,
-        "--count",
-        "3",
-    ]
-    environment = {**command.variables(PERMISSIONS), "PYTHONPATH": ":".join(sys.path)}
+    program = [COMMAND, command.command, "watch", *here, "--count", "3"]
+    environment = clean_environment(command.variables(PERMISSIONS))
     for options in ([], ["--json"]):
         with subprocess.Popen([*program, *options], env=environment, stdout=subprocess.PIPE, text=True) as process:
             assert process.stdout is not None
