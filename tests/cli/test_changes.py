@@ -14,9 +14,8 @@ from typing import Any
 import pytest
 
 from tests.cli.remote import TASK, Remote, remote
-from tests.cli.test_commands import COMMAND
 from tests.client.support import PERMISSIONS
-from tests.servers import clean_environment
+from tests.servers import COMMAND, clean_environment
 
 PATIENCE = 30.0
 FAILED = 6
