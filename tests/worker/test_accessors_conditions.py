@@ -346,3 +346,20 @@ async def test_a_claim(here: Site, keeping: Keeping, place: MemoryStore) -> None
                 assert timedelta(minutes=60) < entry.expires_at - entry.updated_at < timedelta(minutes=62)
         assert await here.task_entry("lock") is None
     assert objects_at(place) == []
+
+
+@pytest.mark.parametrize("kind", STATES)
+async def test_the_state_as_the_server_has_it(memory: Site, kind: str, place: MemoryStore) -> None:
+    """Batches, lists and updates in one step are those of the client, with references where a backend has the value."""
+    async with worker_of(memory, "objects", place) as worker:
+        state = state_of(memory, worker, kind)
+        await memory.call(state, "set", "kept", {"large": True})
+        if memory.form == "sync":
+            assert await asyncio.to_thread(state.server.increment, "rows", 5) == 5
+            page = await asyncio.to_thread(state.server.list)
+        else:
+            assert await state.aserver.increment("rows", 5) == 5
+            page = await state.aserver.list()
+        kept, rows = page.entries
+        assert (kept.key, list(kept.value)) == ("kept", ["__airflow_state_ref__"])
+        assert (rows.key, rows.value) == ("rows", 5)

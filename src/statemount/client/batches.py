@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Literal, TypeAlias, Union
 
@@ -92,7 +93,6 @@ class Operations:
 
         Such a batch is not repeated once it may have been done.
         """
-        self._is_repeatable = False
         return self._update("increment", key, expires_at, if_revision, exists, by=by)
 
     def maximum(
@@ -119,6 +119,14 @@ class Operations:
         """Write a value unless one as small is there."""
         return self._update("min", key, expires_at, if_revision, exists, value=_bound(value))
 
+    def add(self, document: Mapping[str, Any]) -> Self:
+        """Add an operation as it is sent: one that comes from elsewhere."""
+        self._is_repeatable = self._is_repeatable and not (
+            document.get("op") == "increment" or "if_revision" in document or "exists" in document
+        )
+        self._documents.append(dict(document))
+        return self
+
     @property
     def is_repeatable(self) -> bool:
         """Whether to do all of it once more leaves the same."""
@@ -141,9 +149,7 @@ class Operations:
             document["if_revision"] = if_revision
         if exists is not None:
             document["exists"] = exists
-        self._is_repeatable = self._is_repeatable and if_revision is None and exists is None
-        self._documents.append(document)
-        return self
+        return self.add(document)
 
 
 def _time(expires_at: Expiry | KeptExpiry) -> str | None:
