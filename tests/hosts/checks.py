@@ -129,7 +129,7 @@ async def check_errors(host: Host) -> None:
         assert (refused.headers["content-type"], refused.headers["correlation-id"]) == (_JSON, "one")
         assert (await worker.ask("PUT", key, content=b"{")).status_code == 422
         assert (await worker.ask("GET", worker.path(prefix) + "/%FF")).status_code == 422
-        assert (await worker.ask("POST", key)).headers["allow"] == "DELETE, GET, HEAD, PUT"
+        assert (await worker.ask("POST", key)).headers["allow"] == "DELETE, GET, HEAD, PATCH, PUT"
         head = await worker.ask("HEAD", key)
         assert (head.status_code, head.content) == (404, b"")
 

@@ -43,6 +43,11 @@ class Target:
         assert self.map_index is not None
         return TaskScope("dag", "run", self.name, self.map_index)
 
+    @property
+    def collection(self) -> str:
+        """The address of everything together."""
+        return f"/execution/store/asset/by-name?name={quote(self.name)}" if self.map_index is None else self.path(None)
+
     def path(self, key: str | None, *, all_map_indices: bool = False) -> str:
         """Return the address of a key; of everything, if it is None."""
         if self.map_index is None:
@@ -137,6 +142,10 @@ class Connection:
         expiry = {} if expires_at is None else {"expires_at": expires_at.isoformat()}
         body = json.dumps({"value": value, **expiry}).encode()
         return await self._ask("PUT", target.path(key), target, body, headers)
+
+    async def batch(self, target: Target, *operations: Mapping[str, Any]) -> Answer:
+        """Do operations, all or none."""
+        return await self._ask("POST", target.collection, target, json.dumps({"operations": operations}).encode())
 
     async def delete(self, target: Target, key: str, *, headers: Mapping[str, str] = MappingProxyType({})) -> Answer:
         """Remove a key."""

@@ -10,24 +10,29 @@ from statemount.client.async_client import AsyncStateClient
 from statemount.client.async_directory import AsyncDirectoryClient
 from statemount.client.async_public import AsyncPublicAssetState, AsyncPublicClient, AsyncPublicTaskState
 from statemount.client.async_scope import AsyncBatch
+from statemount.client.async_watch import AsyncWatch
 from statemount.client.async_worker import AsyncWorkerAssetState, AsyncWorkerTaskState
 from statemount.client.contracts import ContractVersion
 from statemount.client.correlation import correlation_id
 from statemount.client.credentials import Token, token_file
 from statemount.client.errors import ClaimedError, ClaimLostError, UnexpectedAnswerError
+from statemount.client.events import EventKind, StateEvent
 from statemount.client.retries import Retries
 from statemount.client.sync_claim import Claim
 from statemount.client.sync_client import StateClient
 from statemount.client.sync_directory import DirectoryClient
 from statemount.client.sync_public import PublicAssetState, PublicClient, PublicTaskState
 from statemount.client.sync_scope import Batch
+from statemount.client.sync_watch import Watch
 from statemount.client.sync_worker import WorkerAssetState, WorkerTaskState
 from statemount.client.values import (
     AssetPage,
     AssetReference,
     BatchOutcome,
+    HistoryPage,
     OperationResult,
     Registration,
+    StateChange,
     StateEntry,
     StatePage,
     StateValue,
@@ -43,6 +48,7 @@ __all__ = [
     "AsyncPublicClient",
     "AsyncPublicTaskState",
     "AsyncStateClient",
+    "AsyncWatch",
     "AsyncWorkerAssetState",
     "AsyncWorkerTaskState",
     "Batch",
@@ -52,18 +58,23 @@ __all__ = [
     "ClaimedError",
     "ContractVersion",
     "DirectoryClient",
+    "EventKind",
+    "HistoryPage",
     "OperationResult",
     "PublicAssetState",
     "PublicClient",
     "PublicTaskState",
     "Registration",
     "Retries",
+    "StateChange",
     "StateClient",
     "StateEntry",
+    "StateEvent",
     "StatePage",
     "StateValue",
     "Token",
     "UnexpectedAnswerError",
+    "Watch",
     "WorkerAssetState",
     "WorkerTaskState",
     "correlation_id",

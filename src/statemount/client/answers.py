@@ -13,7 +13,16 @@ from uuid import UUID
 
 from statemount.client.calls import Answer
 from statemount.client.errors import UnexpectedAnswerError
-from statemount.client.values import AssetPage, BatchOutcome, OperationResult, StateEntry, StatePage, StateValue
+from statemount.client.values import (
+    AssetPage,
+    BatchOutcome,
+    HistoryPage,
+    OperationResult,
+    StateChange,
+    StateEntry,
+    StatePage,
+    StateValue,
+)
 from statemount.model import Asset, JsonValue, TaskInstance, TaskScope, Writer
 
 _LINK = re.compile(r"<[^>?]*\?([^>]*)>\s*;\s*(rel=[^,;]*)")
@@ -94,6 +103,24 @@ def page(name: str) -> Callable[[Answer], StatePage]:
     return read
 
 
+def history(answer: Answer) -> HistoryPage:
+    """Return a part of a history."""
+    document = json.loads(answer.body)
+    before = _next(answer.headers, "before")
+    return HistoryPage(
+        tuple(map(_change, document["changes"])),
+        int(document["revision"]),
+        bool(document["complete"]),
+        None if before is None else int(before),
+    )
+
+
+def past_entry(answer: Answer) -> StateEntry:
+    """Return an entry as it was."""
+    document = json.loads(answer.body)
+    return _entry({**document, "value": document["value"], "last_updated_by": document["writer"]})
+
+
 def asset(answer: Answer) -> Asset:
     """Return an asset."""
     return _asset(json.loads(answer.body))
@@ -123,9 +150,9 @@ def _entry(document: dict[str, Any]) -> StateEntry:
     return StateEntry(
         document["key"],
         document.get("value"),
-        _moment(document["updated_at"]),
-        None if expires_at is None else _moment(expires_at),
-        None if writer is None else _writer(writer),
+        moment_of(document["updated_at"]),
+        None if expires_at is None else moment_of(expires_at),
+        None if writer is None else writer_of(writer),
         document.get("revision"),
     )
 
@@ -138,7 +165,22 @@ def _result(document: dict[str, Any]) -> OperationResult:
         document["status"],
         document["revision"],
         document.get("value"),
-        None if expires_at is None else _moment(expires_at),
+        None if expires_at is None else moment_of(expires_at),
+    )
+
+
+def _change(document: dict[str, Any]) -> StateChange:
+    expires_at, writer = document["expires_at"], document["writer"]
+    return StateChange(
+        document["revision"],
+        document["operation"],
+        document["key"],
+        moment_of(document["at"]),
+        None if writer is None else writer_of(writer),
+        document["size"],
+        None if expires_at is None else moment_of(expires_at),
+        "value" in document,
+        document.get("value"),
     )
 
 
@@ -158,7 +200,12 @@ def _revision(answer: Answer) -> int:
     return revision
 
 
-def _moment(text: str) -> datetime:
+def moment_of(text: str) -> datetime:
+    """Return a time.
+
+    Raises:
+        ValueError: It is none, or has no time zone.
+    """
     # Before Python 3.11 the Z is not understood.
     moment = datetime.fromisoformat(f"{text[:-1]}+00:00" if text.endswith("Z") else text)
     if moment.utcoffset() is None:
@@ -166,13 +213,15 @@ def _moment(text: str) -> datetime:
     return moment
 
 
-def _writer(document: dict[str, Any]) -> Writer:
+def writer_of(document: dict[str, Any]) -> Writer:
+    """Return who wrote."""
     return Writer(
         document["kind"],
         document.get("dag_id"),
         document.get("run_id"),
         document.get("task_id"),
         document.get("map_index"),
+        document.get("subject"),
     )
 
 

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable
+from functools import partial
 from typing import Generic, TypeVar
 
 from tenacity import AsyncRetrying
 
 from statemount.client.async_connection import AsyncConnection
+from statemount.client.async_watch import AsyncWatch
 from statemount.client.batches import Bound, Operations, value_of
 from statemount.client.calls import AsyncSend
 from statemount.client.contention import ATTEMPTS, options_of
+from statemount.client.events import PATIENCE, Follower
 from statemount.client.parts import PART, Part, part_after
 from statemount.client.scope_calls import ScopeCalls
 from statemount.client.values import BatchOutcome, StateEntry, StatePage
@@ -61,6 +64,12 @@ class AsyncScopeState(Generic[CallsT]):
             for entry in page.entries:
                 yield entry
             part = part_after(part, page, at_one_revision=at_one_revision)
+
+    def watch(
+        self, key: str | None = None, *, after: int | None = None, patience: float | None = PATIENCE
+    ) -> AsyncWatch:
+        follower = Follower(after, patience, self._connection.exchange.retries)
+        return AsyncWatch(self._connection, follower, partial(self._calls.watch, key))
 
     def batch(self) -> AsyncBatch:
         return AsyncBatch(self._send, self._calls)

@@ -22,6 +22,7 @@ from statemount.errors import (
     ConflictError,
     FailedOperation,
     ForbiddenError,
+    HistoryGoneError,
     InvalidInputError,
     InvalidTokenError,
     KeyNotFoundError,
@@ -34,6 +35,7 @@ from statemount.errors import (
     StateMountError,
     TaskInstanceNotFoundError,
     TooLargeError,
+    TooManyWatchesError,
     UnavailableError,
     UpdateFailedError,
     WriteOutcomeUnknownError,
@@ -45,6 +47,7 @@ _INVALID_TOKEN = ("Invalid auth token", "Invalid JWT token")
 _CONDITION = ("precondition_failed", "the condition does not hold")
 _NO_REGISTRY = ("nothing can be registered with ", "no task instance can be registered with ")
 _OVERLOADED = "Too many requests are waiting already"
+_WATCHES = "Too many watches "
 _NOT_DONE = ("Service unavailable", _OVERLOADED)
 _SHOWN = 200  # characters of a body that nobody expected
 
@@ -73,6 +76,8 @@ def refusal_of(
         return _update_failed(detail, message, headers) if reason == "update_failed" else _conflict(reason, message)
     if status == 412 and (reason or message).startswith(_CONDITION):
         return _precondition_failed(detail, headers)
+    if status == 410 and reason == "history_gone":
+        return HistoryGoneError(call.key or "")
     if status == 413:
         return _too_large(message)
     if status == 404 and detail not in (None, "Not Found"):
@@ -102,6 +107,9 @@ def _unavailable(
     seconds = 1 if retry_after is None else math.ceil(retry_after)
     if reason == "write_outcome_unknown":
         return WriteOutcomeUnknownError(message, retry_after=seconds)
+    if message.startswith(_WATCHES):
+        watches = TooManyWatchesError(message, is_own=status == 429, retry_after=seconds)
+        return RetryableError(watches, retry_after)
     if status == 429 or message == _OVERLOADED:
         return RetryableError(OverloadedError(message, retry_after=seconds), retry_after)
     # A gateway cannot tell what became of the request, some not even with a 503.

@@ -50,6 +50,11 @@ class ScopeCalls(ABC):
         target = self.all().also(**self._listing, **part.parameters)
         return Call("GET", target, self._read_page, headers=on_scope(part.if_revision))
 
+    def watch(self, key: str | None, headers: Mapping[str, str]) -> Call[None]:
+        """Ask to be told the changes of a key; of all of them, if it is None."""
+        target = str(self.all() if key is None else self.one(key))
+        return Call("GET", target, answers.nothing, None, key, headers)
+
     def delete(self, key: str, if_revision: int | None) -> Call[None]:
         """Remove a key."""
         condition = on_entry(if_revision)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Generic, TypeVar
 
 from tenacity import Retrying
@@ -10,9 +11,11 @@ from tenacity import Retrying
 from statemount.client.batches import Bound, Operations, value_of
 from statemount.client.calls import Send
 from statemount.client.contention import ATTEMPTS, options_of
+from statemount.client.events import PATIENCE, Follower
 from statemount.client.parts import PART, Part, part_after
 from statemount.client.scope_calls import ScopeCalls
 from statemount.client.sync_connection import Connection
+from statemount.client.sync_watch import Watch
 from statemount.client.values import BatchOutcome, StateEntry, StatePage
 from statemount.model import JsonValue
 
@@ -100,6 +103,17 @@ class ScopeState(Generic[CallsT]):
             page = self._send(self._calls.list(part))
             yield from page.entries
             part = part_after(part, page, at_one_revision=at_one_revision)
+
+    def watch(self, key: str | None = None, *, after: int | None = None, patience: float | None = PATIENCE) -> Watch:
+        """Return a watch: the changes of a key, or of all, as they happen.
+
+        Args:
+            key: None = all of them.
+            after: The revision after which it begins, such as that of a list; None = now, which ``ready`` tells.
+            patience: Seconds for which it tries to reach a server that is away; None = for ever.
+        """
+        follower = Follower(after, patience, self._connection.exchange.retries)
+        return Watch(self._connection, follower, partial(self._calls.watch, key))
 
     def batch(self) -> Batch:
         """Return a batch: add operations to it, and send it."""

@@ -97,6 +97,46 @@ class BatchOutcome:
 
 
 @dataclass(frozen=True, slots=True)
+class StateChange:
+    """One line of the history of a scope.
+
+    Args:
+        operation: What was done.
+        key: None for ``clear``, which concerns all of them.
+        writer: Who did it; None for nobody, as for ``expire``.
+        size: Of the value that was set, in bytes as it is stored; 0 for the others.
+        expires_at: Of what was set; None = never.
+        has_value: Whether the history has kept the value.
+    """
+
+    revision: int
+    operation: Literal["set", "delete", "clear", "expire"]
+    key: str | None
+    at: datetime
+    writer: Writer | None
+    size: int
+    expires_at: datetime | None
+    has_value: bool
+    value: JsonValue
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryPage:
+    """Part of a history, newest first.
+
+    Args:
+        revision: Of the scope as it is now.
+        is_complete: Whether nothing older was ever removed.
+        before: The revision before which the next part begins; None = this is the last one.
+    """
+
+    changes: tuple[StateChange, ...]
+    revision: int
+    is_complete: bool
+    before: int | None
+
+
+@dataclass(frozen=True, slots=True)
 class AssetPage:
     """Part of the list of assets, by id, inactive ones included.
 

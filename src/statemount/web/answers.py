@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import BaseModel, Field, JsonValue, RootModel
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, RootModel
 from pydantic.json_schema import SkipJsonSchema
 
 from statemount.model import ChangeKind, WriterKind
@@ -35,13 +35,19 @@ ListedValue = Annotated[
 Total = Annotated[int, Field(ge=0, description="How many entries there are in all.")]
 
 
-class StateValue(BaseModel):
+class _Answer(BaseModel):
+    """Built when the document is asked for: a start has no use for it."""
+
+    model_config: ClassVar[ConfigDict] = ConfigDict(defer_build=True)
+
+
+class StateValue(_Answer):
     """A value as workers get it."""
 
     value: Value
 
 
-class TaskStateStoreResponse(BaseModel):
+class TaskStateStoreResponse(_Answer):
     """One key of a task instance."""
 
     key: str
@@ -57,21 +63,21 @@ class ListedTaskState(TaskStateStoreResponse):
     revision: Revision = None
 
 
-class TaskStateStoreCollectionResponse(BaseModel):
+class TaskStateStoreCollectionResponse(_Answer):
     """Keys of a task instance, in byte order."""
 
     task_state_store: list[ListedTaskState]
     total_entries: Total
 
 
-class TaskStateCollectionResponse(BaseModel):
+class TaskStateCollectionResponse(_Answer):
     """Keys of a task instance, in byte order."""
 
     task_states: list[ListedTaskState]
     total_entries: Total
 
 
-class AssetStateStoreLastUpdatedBy(BaseModel):
+class AssetStateStoreLastUpdatedBy(_Answer):
     """Who wrote last: a task instance, a watcher (a trigger without one), or somebody over the public API."""
 
     kind: WriterKind
@@ -81,7 +87,7 @@ class AssetStateStoreLastUpdatedBy(BaseModel):
     map_index: int | None
 
 
-class AssetStateResponse(BaseModel):
+class AssetStateResponse(_Answer):
     """One key of an asset."""
 
     key: str
@@ -109,21 +115,21 @@ class ListedAssetStateStore(AssetStateStoreResponse):
     revision: Revision = None
 
 
-class AssetStateStoreCollectionResponse(BaseModel):
+class AssetStateStoreCollectionResponse(_Answer):
     """Keys of an asset, in byte order."""
 
     asset_state_store: list[ListedAssetStateStore]
     total_entries: Total
 
 
-class AssetStateCollectionResponse(BaseModel):
+class AssetStateCollectionResponse(_Answer):
     """Keys of an asset, in byte order."""
 
     asset_states: list[ListedAssetState]
     total_entries: Total
 
 
-class BatchResult(BaseModel):
+class BatchResult(_Answer):
     """What came of one operation."""
 
     op: Literal["get", "set", "delete", "check", "merge", "increment", "max", "min"]
@@ -154,14 +160,14 @@ class TaskBatchResult(BatchResult):
 _SCOPE_REVISION = "Of the whole state, afterwards; 0 = nothing was ever written."
 
 
-class BatchResponse(BaseModel):
+class BatchResponse(_Answer):
     """What came of a batch on the state of an asset."""
 
     revision: Annotated[int, Field(description=_SCOPE_REVISION)]
     results: list[BatchResult]
 
 
-class TaskBatchResponse(BaseModel):
+class TaskBatchResponse(_Answer):
     """What came of a batch on the state of a task instance."""
 
     revision: Annotated[int, Field(description=_SCOPE_REVISION)]
@@ -174,7 +180,7 @@ class StateChangeWriter(AssetStateStoreLastUpdatedBy):
     subject: Annotated[str | None, Field(description="Who called; null where a task instance did.")]
 
 
-class StateChange(BaseModel):
+class StateChange(_Answer):
     """One change of a state."""
 
     revision: int
@@ -189,7 +195,7 @@ class StateChange(BaseModel):
     ] = None
 
 
-class StateHistory(BaseModel):
+class StateHistory(_Answer):
     """Changes, the newest first."""
 
     changes: list[StateChange]
@@ -197,7 +203,7 @@ class StateHistory(BaseModel):
     complete: Annotated[bool, Field(description="Whether nothing was removed from the history because of its age.")]
 
 
-class PastAssetState(BaseModel):
+class PastAssetState(_Answer):
     """One key of an asset as it was."""
 
     key: str
@@ -221,33 +227,33 @@ class TaskKeyHistory(RootModel[StateHistory | PastTaskState]):
     """The changes of a key, or the entry as it was where a revision or a time was asked for."""
 
 
-class HTTPExceptionResponse(BaseModel):
+class HTTPExceptionResponse(_Answer):
     """A refusal."""
 
     detail: str
 
 
-class NotFoundReason(BaseModel):
+class NotFoundReason(_Answer):
     """What was looked for and is not there."""
 
     reason: Literal["not_found"]
     message: str
 
 
-class NotFoundResponse(BaseModel):
+class NotFoundResponse(_Answer):
     """Something does not exist."""
 
     detail: NotFoundReason
 
 
-class FailureReason(BaseModel):
+class FailureReason(_Answer):
     """Why something was not done."""
 
     reason: str
     message: str
 
 
-class ReasonedResponse(BaseModel):
+class ReasonedResponse(_Answer):
     """A refusal or a failure, with a stable reason where there is one."""
 
     detail: FailureReason | str
@@ -262,13 +268,13 @@ class OperationFailure(FailureReason):
     revision: Annotated[int | None, Field(description="Of the key; null = it is not there.")]
 
 
-class BatchFailureResponse(BaseModel):
+class BatchFailureResponse(_Answer):
     """Why nothing of a batch was done."""
 
     detail: OperationFailure | FailureReason | str
 
 
-class ValidationError(BaseModel):
+class ValidationError(_Answer):
     """One thing that is wrong with a request."""
 
     type: str
@@ -278,13 +284,13 @@ class ValidationError(BaseModel):
     ctx: dict[str, Any] | None = None
 
 
-class HTTPValidationError(BaseModel):
+class HTTPValidationError(_Answer):
     """Everything that is wrong with a request."""
 
     detail: list[ValidationError]
 
 
-class ProblemDetails(BaseModel):
+class ProblemDetails(_Answer):
     """A refusal or a failure as RFC 9457 has it, for who accepts ``application/problem+json``."""
 
     type: Annotated[str, Field(description="Stable: urn:statemount:problem:...")]
@@ -299,7 +305,7 @@ class ValidationProblemDetails(ProblemDetails):
     errors: list[ValidationError]
 
 
-class Status(BaseModel):
+class Status(_Answer):
     """How the app is."""
 
     status: Literal["ok", "ready"]
