@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from statemount.interfaces import Store
-from statemount.model import AssetScope, Change, Entry, History, MappedTask, Past, Run, Scope, TaskScope
+from statemount.model import AssetScope, Change, Entry, History, LogTail, MappedTask, Past, Run, Scope, TaskScope
 from statemount.operations import Clear, Condition, Delete, Set
 from statemount.store.options import StoreOptions
 from tests.clock import SECOND, FakeClock
@@ -346,6 +346,21 @@ class HistoryConformance:
         await put(store, ASSET, "b")
         assert shown(await lines_of(store, ASSET)) == [("set", "b")]
         assert not (await store.history(ASSET)).complete
+
+    async def test_the_tail_of_a_trimmed_log(self, store: Store, clock: FakeClock) -> None:
+        """Whoever follows a log is told that it lacks something, from the very beginning on, too."""
+        first = await put(store, ASSET, "a")
+        clock.advance(1)
+        last = await put(store, ASSET, "a")
+        assert (await store.tails({ASSET: 0}))[ASSET].is_whole
+        await store.trim(before=clock.now)
+        (line,) = await store.changes(ASSET)
+        for after, is_whole in ((0, False), (first - 1, False), (first, True)):
+            assert (await store.tails({ASSET: after}))[ASSET] == LogTail(last, (line,), is_whole)
+        clock.advance(1)
+        await store.trim(before=clock.now)
+        for after, is_whole in ((0, False), (first, False), (last, True)):
+            assert (await store.tails({ASSET: after}))[ASSET] == LogTail(last, (), is_whole)
 
     async def test_what_may_have_been(self, store: Store, clock: FakeClock) -> None:
         """Behind a trimmed log nothing is guessed: neither whether an entry had ended, nor what a clear removed."""

@@ -81,6 +81,7 @@ class StoreStatements(ABC):
         self._purge_key = style(f"{purge} AND {key} = ?")
         old = f"FROM {t.change} WHERE changed_at < ?"
         self._old_changes = style(f"SELECT scope_id, revision {old} ORDER BY changed_at, scope_id, revision LIMIT ?")
+        self._is_trimmed = style(f"SELECT 1 FROM {t.scope} WHERE digest = ? AND log_trimmed > 0")
         self._count_changes = style(f"SELECT count(*) {old}")
         self._tail = style(
             f"SELECT s.digest, s.revision, c.revision, c.kind, c.{key}, c.changed_at, c.writer, c.size, c.value,"
@@ -159,6 +160,10 @@ class StoreStatements(ABC):
         if key is None:
             return Query(self._purge_scope, (scope_id,))
         return Query(self._purge_key, (scope_id, key))
+
+    def is_trimmed(self, digest: bytes) -> Query:
+        """Rows: one, if the scope exists and its log was trimmed."""
+        return Query(self._is_trimmed, (digest,))
 
     def old_changes(self, before: Timestamp, limit: int) -> Query:
         """Rows: scope id, revision, of lines from before a time, oldest first, those of one scope in their order."""
