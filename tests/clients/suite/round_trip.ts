@@ -24,7 +24,7 @@ const { data, error } = await person.GET(
   "/dags/{dag_id}/dagRuns/{dag_run_id}/taskInstances/{task_id}/state-store/{key}",
   { params: { path: { dag_id: "dag", dag_run_id: "run", task_id: "task", key } } },
 );
-if (data === undefined) throw new Error(JSON.stringify(error));
+if (data === undefined || typeof data === "string") throw new Error(JSON.stringify(error)); // a text is a watch's
 const expires: string | null = data.expires_at;
 const missing = await worker.GET("/store/ti/{task_instance_id}/{key}", {
   params: { path: { task_instance_id: wanted.task_instance_id, key: "typescript/missing" } },
