@@ -28,6 +28,7 @@ from statemount.settings import OFF, Settings
 from statemount.store.memory import MemoryStore
 from statemount.store.options import StoreOptions
 from statemount.watching.bell import Bell
+from statemount.watching.files import possible_watches
 from statemount.watching.options import WatchOptions
 
 if TYPE_CHECKING:
@@ -271,7 +272,7 @@ def watch_options(settings: Settings) -> WatchOptions:
     return WatchOptions(
         poll_seconds=settings.watch_poll_interval_seconds,
         heartbeat_seconds=settings.watch_heartbeat_seconds,
-        max_watches=settings.max_watches,
+        max_watches=possible_watches(settings.max_watches),
         max_watches_per_owner=settings.max_watches_per_identity,
     )
 

@@ -234,7 +234,8 @@ class Settings(BaseModel):
     `statement_cache_size=0`."""
 
     max_watches: Annotated[PositiveInt, Field(json_schema_extra=_unit("watches"))] = 10_000
-    """The most watches that one process serves at once; one more is answered with 503."""
+    """The most watches that one process serves at once; one more is answered with 503. It is never more than three
+    quarters of the files that the process may have open."""
 
     max_watches_per_identity: Annotated[PositiveInt, Field(json_schema_extra=_unit("watches"))] = 1000
     """The most watches of one token's subject that one process serves at once; one more is answered with 429."""

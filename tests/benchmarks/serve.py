@@ -19,6 +19,7 @@ def serve(server: str, loop: str, port: int, app: str) -> None:
             interface=Interfaces.ASGI,
             loop=Loops(loop),
             workers=1,
+            backpressure=20_000,  # watches are requests that go on
             websockets=False,
             log_access=False,
         ).serve()

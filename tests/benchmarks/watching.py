@@ -162,7 +162,7 @@ def _report(stage: Stage, rows: Sequence[_Row], looks: Sequence[_Idle], options:
     lines = [f"## {NAMES[stage.kind]} on {stage.host.server}", ""]
     if rows:
         lines += [
-            f"| {options.watches:,} watches | puts/s without | with | ratio | CPU µs/put | with watches | told/s |",
+            f"| {options.watches:,} watches | puts/s without | with | ratio | CPU µs/put | with | events told/s |",
             f"|---|{'--:|' * 6}",
         ]
     warnings = []

@@ -45,6 +45,22 @@ def test_pace() -> None:
     assert pace.rest() == pytest.approx(2.5)
 
 
+def test_pace_of_an_idle_loop() -> None:
+    """Where nobody else wants the event loop, work takes what it needs; once others do, its share gets small again."""
+    clock = Seconds()
+    pace = Pace(share=0.1, burst=0.5, clock=clock)
+    for _ in range(50):
+        pace.waited(0.0)
+    pace.spend(0.75)
+    assert pace.rest() == pytest.approx(0.25)
+    for _ in range(50):
+        pace.waited(0.00015)
+    assert 0.25 < pace.rest() < 2.5
+    for _ in range(50):
+        pace.waited(0.01)
+    assert pace.rest() == pytest.approx(2.5)
+
+
 def test_wheel() -> None:
     """In one round each watch has one turn, as long as it is there."""
     chosen = iter([0, 3, 3])

@@ -10,8 +10,10 @@ import sys
 from statemount.cli.logs import logging_config
 from statemount.errors import ConfigurationError
 from statemount.settings import Settings
+from statemount.watching.files import raise_file_limit
 
 _APP = "statemount.asgi:app"
+_OTHER_REQUESTS = 1024  # at once, besides the watches: what granian takes in all unless it is told otherwise
 
 
 def run_server(settings: Settings) -> None:
@@ -21,6 +23,7 @@ def run_server(settings: Settings) -> None:
         ConfigurationError: The server is not installed, or cannot listen.
         SystemExit: A process of it failed.
     """
+    raise_file_limit()
     run = _run_granian if settings.server == "granian" else _run_uvicorn
     address = _listening_address(settings.host, settings.port)
     for number in (signal.SIGINT, signal.SIGTERM):  # uvicorn passes them on when it has stopped
@@ -58,6 +61,7 @@ def _run_granian(settings: Settings, address: str) -> None:
         port=settings.port,
         interface=Interfaces.ASGI,
         workers=settings.workers,
+        backpressure=settings.max_watches + _OTHER_REQUESTS,
         websockets=False,
         log_dictconfig=logging_config(),
     ).serve()

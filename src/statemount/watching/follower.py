@@ -24,15 +24,16 @@ from statemount.watching.watch import Watch
 
 _logger = logging.getLogger(__name__)
 
-_SHARE = 0.05  # of the event loop's time
+_SHARE = 0.05  # of the time of a busy event loop
 _BURST_SECONDS = 0.05
-_READ_SECONDS = 0.0003  # what a read costs the event loop elsewhere,
-_LINE_SECONDS = 0.000006  # and each line of it
+_READ_SECONDS = 0.0003  # what a read costs, besides what is measured,
+_SCOPE_SECONDS = 0.00002  # each scope of it,
+_LINE_SECONDS = 0.000006  # and each line
 _FEEDS = 256  # are read together,
 _LINES = 4096  # with so many lines
 _LINES_BEHIND = 256  # for one that is behind the others
 _READERS_BEHIND = 4  # at once
-_POLL_SHARE = 0.1  # of the time may be spent on asking for revisions
+_POLL_SHARE = 0.05  # of the time may be spent on asking for revisions
 _RETRY_SECONDS = 1.0
 
 
@@ -177,7 +178,7 @@ class Follower:
                 await asyncio.sleep(_RETRY_SECONDS)
             return
         self._recover()
-        self._pace.spend(_READ_SECONDS + _LINE_SECONDS * lines)
+        self._pace.spend(_READ_SECONDS + _SCOPE_SECONDS * len(feeds) + _LINE_SECONDS * lines)
 
     async def _read_logs(self, feeds: list[Feed], waiting: Iterable[asyncio.Future[None]]) -> int:
         """Return how many lines were read."""

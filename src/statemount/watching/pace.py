@@ -4,27 +4,40 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+_BUSY_SECONDS = 0.0003
+_WEIGHT = 0.2
+
 
 class Pace:
-    """Keeps work to a share of the time, once a burst is used up that saves itself up meanwhile.
+    """Keeps work to a small share of the time while others want the event loop, and lets it go on freely otherwise.
+
+    What is not used is saved up, for a burst.
 
     Args:
-        share: Of the time.
+        share: Of the time that it may always take.
         burst: Seconds of work that may be done at once after a rest.
         clock: Seconds of a clock that is never set back.
     """
 
     def __init__(self, *, share: float, burst: float, clock: Callable[[], float]) -> None:
-        self._share = share
+        self._least = self._share = share
         self._burst = burst
         self._clock = clock
         self._credit = burst
         self._at = clock()
+        self._waited = 0.0
 
     def spend(self, seconds: float) -> None:
         """Take note of work that was done."""
         self._earn()
         self._credit -= seconds
+
+    def waited(self, seconds: float) -> None:
+        """Take note of how long others kept the event loop, when there was work to be done at once."""
+        self._earn()
+        self._waited += _WEIGHT * (seconds - self._waited)
+        idle = max(0.0, 1.0 - self._waited / _BUSY_SECONDS)
+        self._share = self._least + (1.0 - self._least) * idle
 
     def rest(self) -> float:
         """Return how many seconds to wait before more is done; 0 = none."""

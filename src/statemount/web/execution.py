@@ -11,6 +11,7 @@ from statemount.service import StateService
 from statemount.web.answers import (
     BatchFailureResponse,
     BatchResponse,
+    HTTPExceptionResponse,
     NotFoundResponse,
     ReasonedResponse,
     StateValue,
@@ -51,6 +52,8 @@ _BATCH_FAILED = Answer(
     412, "A condition does not hold; the ETag is that of the whole.", BatchFailureResponse, has_etag=True
 )
 _BATCH = "Each operation sees what those before it did; if one fails, nothing is done."
+
+_NO_LIST = Answer(405, "The query does not ask for the list.", HTTPExceptionResponse)
 
 _TITLE = "Task state and asset state: execution API"
 _DESCRIPTION = "What workers call. Each reaches its own task instance, and the assets that its task is registered with."
@@ -182,7 +185,7 @@ def _of_tasks(
         "List the own task instance's keys",
         tag,
         tasks.get_page,
-        (_list(words), _GONE, _FAILED),
+        (_list(words), _GONE, _NO_LIST, _FAILED),
         TaskInstancePath,
         ListQuery,
     )
@@ -265,7 +268,7 @@ def _of_assets(
         "List an asset's keys",
         tag,
         assets.get_page,
-        (_list(words), _KNOWN, _GONE, _FAILED),
+        (_list(words), _KNOWN, _GONE, _NO_LIST, _FAILED),
         *assets.addressing.of_list,
     )
     yield ApiOperation(

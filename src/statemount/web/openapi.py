@@ -21,7 +21,7 @@ from statemount.web.answers import (
 )
 from statemount.web.operations import Answer, ApiOperation
 from statemount.web.parameters import NoParameters, Parameters, Place
-from statemount.web.patches import MERGE_PATCH
+from statemount.web.patches import MERGE_PATCH, MergePatch
 from statemount.web.variants import LIST, WATCH
 from statemount.web.watching import LAST_EVENT_ID, WatchQuery
 
@@ -45,10 +45,6 @@ _CHALLENGE: Json = {
 }
 _ACCEPTED: Json = {
     "Accept-Patch": {"description": "The kinds of patch that the route takes.", "schema": {"type": "string"}},
-}
-_PATCH: Json = {
-    "description": "A merge patch (RFC 7396): names with null are removed, the others set, objects one by one.",
-    "not": {"type": "null"},
 }
 _ETAG: Json = {
     "ETag": {"description": "The revision, as a strong entity tag.", "schema": {"type": "string"}},
@@ -169,6 +165,8 @@ def openapi_document(operations: Sequence[ApiOperation], *, title: str, version:
         (ValidationProblemDetails, "serialization"),
     }
     models.update((operation.body, "validation") for operation in operations if operation.body is not None)
+    if any(operation.takes_merge_patch for operation in operations):
+        models.add((MergePatch, "validation"))
     answers = [answer for operation in operations for answer in operation.answers]
     answers += [refusal.answer for refusal in _REFUSALS]
     models.update((model, "serialization") for model in (answer.model for answer in answers) if _is_model(model))
@@ -252,19 +250,22 @@ class _Writer:
             if operation.body is not None:
                 content["application/json"] = {"schema": self._references[operation.body]}
             if operation.takes_merge_patch:
-                content[MERGE_PATCH] = {"schema": _PATCH}
+                content[MERGE_PATCH] = {"schema": self._references[MergePatch]}
             described["requestBody"] = {"required": True, "content": content}
         if operation.needs_authentication:
             described["security"] = [{BEARER: [*operation.permissions]}]
         return described
 
     def add_watch(self, described: Json) -> None:
-        """Add to an operation object that it can be watched what it gets."""
+        """Add to an operation object that it can be watched what it gets.
+
+        The events are no content of its answer: a client that is generated would have to tell them from an entry.
+        """
         watching = "With `Accept: text/event-stream` it is watched: see the page *Watch* of the documentation."
         described["description"] = " ".join(filter(None, [described.get("description"), watching]))
         parameters = [_LAST_EVENT_ID, *_parameters(WatchQuery, "query")]
         described["parameters"] = [*described.get("parameters", ()), *parameters]
-        described["responses"]["200"].setdefault("content", {})["text/event-stream"] = _EVENTS
+        described["x-watch"] = {"content": {"text/event-stream": _EVENTS}}
         described["responses"]["429"] = self.answer(_TOO_MANY_WATCHES, _RETRY)
         described["responses"] = dict(sorted(described["responses"].items()))
 

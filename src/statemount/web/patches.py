@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any, ClassVar
+
+from pydantic import ConfigDict, RootModel
 
 from statemount.errors import InvalidInputError, Problem
 from statemount.model import JsonValue
@@ -16,6 +19,12 @@ MERGE_PATCH = "application/merge-patch+json"
 
 _WORKERS_ACCEPT = MERGE_PATCH
 _PUBLIC_ACCEPTS = f"application/json, {MERGE_PATCH}"
+
+
+class MergePatch(RootModel[dict[str, Any]]):
+    """Names with null are removed, the others set, objects one by one (RFC 7396)."""
+
+    model_config: ClassVar[ConfigDict] = ConfigDict(defer_build=True)
 
 
 def is_merge_patch(request: Request) -> bool:

@@ -51,3 +51,8 @@ def variant_of(request: Request, offered: Container[str]) -> str | None:
             if name in offered and is_asked_for(request):
                 return name
     return None
+
+
+def has_list(request: Request, offered: Container[str]) -> bool:
+    """Tell whether the query asks for a list, whatever the method, and its route has one."""
+    return LIST in offered and _asks_for_list(request)

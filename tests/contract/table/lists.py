@@ -270,8 +270,10 @@ ROWS = [
         for target in ("<task>?", *_WORKERS_ASSETS)
         for query in ("", "list", "list=", "list=false", "list=maybe", "list=true&list=0", "LIST=true", "limit=1")
     ],
-    Row("PUT <task>?list=true", 405, NO_METHOD, body={"value": 1}, answered={"allow": "DELETE, POST"}),
-    Row("LIST <task>?list=true", 405, NO_METHOD, answered={"allow": "DELETE, POST"}),
+    Row("PUT <task>?list=true", 405, NO_METHOD, body={"value": 1}, answered={"allow": "DELETE, GET, HEAD, POST"}),
+    Row("LIST <task>?list=true", 405, NO_METHOD, answered={"allow": "DELETE, GET, HEAD, POST"}),
+    Row("PUT <task>?list=false", 405, NO_METHOD, body={"value": 1}, answered={"allow": "DELETE, POST"}),
+    Row(f"PUT {next(iter(_WORKERS_ASSETS))}list=1", 405, NO_METHOD, body="", answered={"allow": "GET, HEAD, POST"}),
     Row("DELETE <task>?list=true", 204, seed={"k": 1}, leaves={}),
     Row("GET <task>/k?list=true", 200, {"value": 1}, seed={"k": 1}),
     user("GET <state>?list=false", 200, page(_ENTRY), seed={"k": 1}),
