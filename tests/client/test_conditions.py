@@ -28,7 +28,10 @@ from tests.client.support import (
 
 pytestmark = pytest.mark.anyio
 
-CONTRACTS = pytest.mark.parametrize("contract", ["airflow33", "aip103"])
+CONTRACTS = pytest.mark.parametrize(
+    ("way", "contract"), [("threads", "airflow33"), ("loop", "airflow33"), ("asgi", "aip103")]
+)
+"""Each way to ask and each contract version, not each with each: what one does has nothing to do with the other."""
 STATES: dict[str, Callable[[Any, World], Any]] = {
     "worker's task": lambda client, world: client.task_instance(world.ti_id),
     "worker's asset": lambda client, world: client.asset(name=world.asset_name),

@@ -40,7 +40,6 @@ WRITES: dict[str, Any] = {
 CONDITIONAL: dict[str, Any] = {
     "set": lambda client: client.task_instance(uuid4()).set("key", 1, if_revision=7),
     "create": lambda client: client.asset(name="a").set("key", 1, if_revision=0),
-    "patch": lambda client: client.public.asset(1).patch("key", 1, if_revision=7),
     "delete": lambda client: client.task_instance(uuid4()).delete("key", if_revision=7),
     "clear": lambda client: client.asset(name="a").clear(if_revision=7),
 }

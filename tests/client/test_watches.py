@@ -40,7 +40,7 @@ from tests.client.support import (
     done,
     running,
 )
-from tests.client.test_conditions import CONTRACTS, STATES, state_of
+from tests.client.test_conditions import STATES, state_of
 
 pytestmark = pytest.mark.anyio
 
@@ -69,7 +69,7 @@ async def next_of(events: Any) -> StateEvent:
     return found
 
 
-@CONTRACTS
+@pytest.mark.parametrize(("socket_way", "contract"), [("threads", "airflow33"), ("loop", "aip103")])
 @pytest.mark.parametrize("kind", STATES)
 async def test_changes_as_they_happen(kind: str, socket_world: World, contract: ContractVersion) -> None:
     """A watch tells from where on it tells, and then each change once, with what was done, when, and by whom."""
