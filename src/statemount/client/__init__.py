@@ -1,6 +1,6 @@
 """The HTTP client: task state and asset state of a server, for threads and for event loops, with the same names.
 
-It needs httpx and tenacity, and nothing of the server: neither Starlette nor a database.
+It needs httpx, httpx-sse and tenacity, and nothing of the server: neither Starlette nor a database.
 """
 
 from __future__ import annotations
