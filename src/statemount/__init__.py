@@ -32,6 +32,7 @@ if TYPE_CHECKING:
         StateMountError,
         TaskInstanceNotFoundError,
         TooLargeError,
+        TooManyWatchesError,
         UnavailableError,
         WriteOutcomeUnknownError,
     )
@@ -51,6 +52,7 @@ if TYPE_CHECKING:
         AssetScope,
         Change,
         Entry,
+        LogTail,
         MappedTask,
         Page,
         Run,
@@ -79,6 +81,8 @@ if TYPE_CHECKING:
     from statemount.service import StateService
     from statemount.settings import Settings
     from statemount.store.memory import MemoryStore
+    from statemount.watching.events import WatchEvent
+    from statemount.watching.watch import Watch
     from statemount.web.middleware import StateMiddleware
 
     __version__: str
@@ -115,6 +119,7 @@ __all__ = [
     "JWTAuth",
     "KeyNotFoundError",
     "LockedError",
+    "LogTail",
     "MappedTask",
     "Maximum",
     "MemoryDirectory",
@@ -147,8 +152,11 @@ __all__ = [
     "TaskInstanceNotFoundError",
     "TaskScope",
     "TooLargeError",
+    "TooManyWatchesError",
     "UnavailableError",
     "Update",
+    "Watch",
+    "WatchEvent",
     "WriteOutcomeUnknownError",
     "Writer",
     "__version__",
@@ -181,6 +189,7 @@ _HOMES = {
     "StateMountError": "errors",
     "TaskInstanceNotFoundError": "errors",
     "TooLargeError": "errors",
+    "TooManyWatchesError": "errors",
     "UnavailableError": "errors",
     "WriteOutcomeUnknownError": "errors",
     "Authenticator": "interfaces",
@@ -196,6 +205,7 @@ _HOMES = {
     "AssetScope": "model",
     "Change": "model",
     "Entry": "model",
+    "LogTail": "model",
     "MappedTask": "model",
     "Page": "model",
     "Run": "model",
@@ -221,6 +231,8 @@ _HOMES = {
     "StateService": "service",
     "Settings": "settings",
     "MemoryStore": "store.memory",
+    "WatchEvent": "watching.events",
+    "Watch": "watching.watch",
     "StateMiddleware": "web.middleware",
 }
 
