@@ -34,6 +34,7 @@ if TYPE_CHECKING:
         StateMountError,
         TaskInstanceNotFoundError,
         TooLargeError,
+        TooManyWatchesError,
         UnavailableError,
         UpdateFailedError,
         WriteOutcomeUnknownError,
@@ -55,6 +56,7 @@ if TYPE_CHECKING:
         Change,
         Entry,
         History,
+        LogTail,
         MappedTask,
         Page,
         Past,
@@ -84,6 +86,8 @@ if TYPE_CHECKING:
     from statemount.service import StateService
     from statemount.settings import Settings
     from statemount.store.memory import MemoryStore
+    from statemount.watching.events import WatchEvent
+    from statemount.watching.watch import Watch
     from statemount.web.middleware import StateMiddleware
 
     __version__: str
@@ -123,6 +127,7 @@ __all__ = [
     "JWTAuth",
     "KeyNotFoundError",
     "LockedError",
+    "LogTail",
     "MappedTask",
     "Maximum",
     "MemoryDirectory",
@@ -156,9 +161,12 @@ __all__ = [
     "TaskInstanceNotFoundError",
     "TaskScope",
     "TooLargeError",
+    "TooManyWatchesError",
     "UnavailableError",
     "Update",
     "UpdateFailedError",
+    "Watch",
+    "WatchEvent",
     "WriteOutcomeUnknownError",
     "Writer",
     "__version__",
@@ -193,6 +201,7 @@ _HOMES = {
     "StateMountError": "errors",
     "TaskInstanceNotFoundError": "errors",
     "TooLargeError": "errors",
+    "TooManyWatchesError": "errors",
     "UnavailableError": "errors",
     "UpdateFailedError": "errors",
     "WriteOutcomeUnknownError": "errors",
@@ -210,6 +219,7 @@ _HOMES = {
     "Change": "model",
     "Entry": "model",
     "History": "model",
+    "LogTail": "model",
     "MappedTask": "model",
     "Page": "model",
     "Past": "model",
@@ -236,6 +246,8 @@ _HOMES = {
     "StateService": "service",
     "Settings": "settings",
     "MemoryStore": "store.memory",
+    "WatchEvent": "watching.events",
+    "Watch": "watching.watch",
     "StateMiddleware": "web.middleware",
 }
 

@@ -31,6 +31,7 @@ from tests.database.support import connected, until
 from tests.documents import ROOT, table
 from tests.observability.support import Scrape, public, request, scrape
 from tests.service.naps import Naps
+from tests.watching.streams import streaming
 
 pytestmark = pytest.mark.anyio
 
@@ -108,6 +109,30 @@ async def test_what_is_swept_is_counted(place: Place, clock: StillClock) -> None
     page = await scrape(place.state)
     assert page("swept_total", what="entries") == 2
     assert 0 <= page("sweep_lag_seconds") < 60
+
+
+async def test_watches_are_counted(place: Place) -> None:
+    """A watch is counted as a request when it begins, however long it goes on, and as open until it is over."""
+    headers = {"authorization": f"Bearer {place.words['<own>']}"}
+    route = {"route_set": "execution", "route": "/store/ti/{task_instance_id}"}
+    before = await scrape(place.state)
+    async with streaming(place.state, place.fill("/execution/store/ti/<ti>"), headers) as stream:
+        await stream.event()
+        during = await scrape(place.state)
+        assert during("watches") == before("watches") + 1 == 1
+        assert during("requests_total", **route, method="GET", status="200") == 1
+    after = await scrape(place.state)
+    assert after("watches") == 0
+    assert after("requests_total", **route, method="GET", status="200") == 1
+
+
+def test_what_a_hub_tells() -> None:
+    """Readers that are cut off are counted, and how long the database is asked for revisions."""
+    metrics = Metrics()
+    metrics.watch_cut_off()
+    metrics.polled(0.02)
+    page = Scrape(_text(metrics))
+    assert (page("watches_cut_off_total"), page("watch_poll_seconds_sum")) == (1, 0.02)
 
 
 class BrokenStore(MemoryStore):

@@ -7,7 +7,7 @@ from typing import cast
 
 import pytest
 
-from statemount.watching.events import Event
+from statemount.watching.events import WatchEvent
 from statemount.watching.pace import Pace
 from statemount.watching.stop_sign import BELIEVED_SECONDS, StopSign
 from statemount.watching.waking import SLICE, Waker
@@ -138,11 +138,11 @@ async def test_waking_leaves_others_their_turn() -> None:
 
 def test_event() -> None:
     """An event says what it is, and about how large."""
-    small, large = Event.of(changes_of("k")[0]), Event.of(changes_of("k")[0]._replace(value="x" * 1000))
+    small, large = WatchEvent.of(changes_of("k")[0]), WatchEvent.of(changes_of("k")[0]._replace(value="x" * 1000))
     assert "'set', 1" in repr(small)
     assert large.size - small.size >= 1000
-    assert Event("ready", 5).size > 0
+    assert WatchEvent("ready", 5).size > 0
     assert small.concerns("k")
     assert not small.concerns("j")
     assert small.concerns(None)
-    assert Event("reset", 5).concerns("j")
+    assert WatchEvent("reset", 5).concerns("j")

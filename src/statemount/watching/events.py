@@ -12,7 +12,7 @@ EventKind: TypeAlias = Literal["ready", "reset"] | ChangeKind
 _EVENT_BYTES = 600
 
 
-class Event:
+class WatchEvent:
     """One thing that a watch is told. Everybody who watches is told it by the same object.
 
     Args:
@@ -32,10 +32,10 @@ class Event:
         self.text: bytes | None = None
 
     def __repr__(self) -> str:
-        return f"Event({self.kind!r}, {self.revision}, {self.change!r})"
+        return f"WatchEvent({self.kind!r}, {self.revision}, {self.change!r})"
 
     @classmethod
-    def of(cls, change: Change) -> Event:
+    def of(cls, change: Change) -> WatchEvent:
         """Return the event of a change."""
         return cls(change.kind, change.revision, change)
 

@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING
 
 from statemount.model import LogTail, Scope
-from statemount.watching.events import Event
+from statemount.watching.events import WatchEvent
 
 if TYPE_CHECKING:
     from statemount.watching.watch import Watch
@@ -59,7 +59,7 @@ class Feed:
         self._by_key: dict[str | None, set[Watch]] = {}
         self._max_events = max_events
         self._max_bytes = max_bytes
-        self._events: list[Event] = []
+        self._events: list[WatchEvent] = []
         self._first_number = 0
         self._revision_before = 0  # of the first event that is kept; those that are kept have consecutive ones
         self._bytes = 0
@@ -85,11 +85,11 @@ class Feed:
     def absorb(self, tail: LogTail) -> Collection[Watch]:
         """Take in what the log has after the position, and return who is to be woken, each told so already."""
         if not tail.is_whole:
-            events = [Event("reset", tail.revision)]
+            events = [WatchEvent("reset", tail.revision)]
             self.generation += 1
             self._forget(tail.revision - 1)
         elif tail.changes:
-            events = [Event.of(change) for change in tail.changes]
+            events = [WatchEvent.of(change) for change in tail.changes]
             if self.position == 0:  # the scope's first changes, whose revisions are not consecutive to nothing
                 self._forget(events[0].revision - 1)
         else:
@@ -108,7 +108,7 @@ class Feed:
         self._make_room()
         return concerned
 
-    def take(self, watch: Watch) -> list[Event] | None:
+    def take(self, watch: Watch) -> list[WatchEvent] | None:
         """Return the events that a watch is to be told, which may be none, and move it on.
 
         None = what it is to be told next is gone.
@@ -149,7 +149,7 @@ class Feed:
         """Tell whether nothing is gone from a number on."""
         return number >= self._first_number
 
-    def _concerned(self, events: Sequence[Event]) -> Collection[Watch]:
+    def _concerned(self, events: Sequence[WatchEvent]) -> Collection[Watch]:
         keys = {event.key for event in events}
         if None in keys or list(self._by_key) == [None]:
             return list(self.watches)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
-from statemount.watching.events import Event
+from statemount.watching.events import WatchEvent
 from statemount.watching.feed import Feed
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ class Watch:
         self.was_cut_off: bool = False
         self.ending: Ending | None = None
         self._hub = hub
-        self._opening: Event | None = None
+        self._opening: WatchEvent | None = None
         self._is_behind = False
         self._is_noticed = False
         self._beats = False
@@ -77,16 +77,16 @@ class Watch:
         self.number = feed.next_number
         self.revision = position
         if after is None:
-            self._opening = Event("ready", position)
+            self._opening = WatchEvent("ready", position)
         elif after > position:  # the scope was dropped, or the database restored
-            self._opening = Event("reset", position)
+            self._opening = WatchEvent("reset", position)
         elif after < position:
             self.revision = after
             number = feed.number_after(after, feed.generation)
             self._is_behind = number is None
             self.number = feed.next_number if number is None else number
 
-    async def next(self) -> Sequence[Event] | None:
+    async def next(self) -> Sequence[WatchEvent] | None:
         """Wait for what the reader is to be told; nothing at all, if it is time for a sign of life. None = it is over.
 
         Raises:
@@ -108,6 +108,18 @@ class Watch:
                 await self._wait()
         return None
 
+    async def __aenter__(self) -> Watch:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self.close()
+
+    async def __aiter__(self) -> AsyncIterator[WatchEvent]:
+        """Wait for one event after the other, until it is over."""
+        while (events := await self.next()) is not None:
+            for event in events:
+                yield event
+
     async def _wait(self) -> None:
         self._waiter = asyncio.get_running_loop().create_future()
         try:
@@ -115,16 +127,16 @@ class Watch:
         finally:
             self._waiter = None
 
-    async def _read_on(self) -> list[Event]:
+    async def _read_on(self) -> list[WatchEvent]:
         """Read the log after what the reader has been told; go on with the others where they are, if it gets there."""
         feed = self.feed
         generation = feed.generation
         tail = await self._hub.read_on(feed.scope, self.revision)
         if not tail.is_whole:
-            events = [Event("reset", tail.revision)]
+            events = [WatchEvent("reset", tail.revision)]
             self.revision = tail.revision
         else:
-            events = [event for event in map(Event.of, tail.changes) if event.concerns(self.key)]
+            events = [event for event in map(WatchEvent.of, tail.changes) if event.concerns(self.key)]
             self.revision = tail.changes[-1].revision if tail.changes else tail.revision
         number = feed.number_after(self.revision, generation)
         if number is not None:

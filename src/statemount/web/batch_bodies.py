@@ -214,12 +214,15 @@ class PublicTaskBoundOperation(_PublicTaskUpdate, BoundOperation):
     """Write a value unless one as great (max) or as small (min) is there; a key that is not there is set."""
 
 
+BatchOperation: TypeAlias = Union[
+    KeyOperation, CheckOperation, SetOperation, MergeOperation, IncrementOperation, BoundOperation
+]
+"""Any operation; those on task instances have an ``expires_at`` besides."""
+
 _OP = Field(discriminator="op")
 _COUNT = Field(min_length=1, max_length=MAX_OPERATIONS, description="Done in this order, all or none.")
 
-AssetOperation: TypeAlias = Annotated[
-    Union[KeyOperation, CheckOperation, SetOperation, MergeOperation, IncrementOperation, BoundOperation], _OP
-]
+AssetOperation: TypeAlias = Annotated[BatchOperation, _OP]
 TaskOperation: TypeAlias = Annotated[
     Union[
         KeyOperation, CheckOperation, TaskSetOperation, TaskMergeOperation, TaskIncrementOperation, TaskBoundOperation
@@ -286,12 +289,12 @@ class BatchReader:
         self._is_public = is_public
 
     @cached_property
-    def _adapter(self) -> TypeAdapter[KeyedOperation]:
+    def _adapter(self) -> TypeAdapter[BatchOperation]:
         return TypeAdapter(self._operation)
 
     def read(
         self, content: JsonValue | bytes, limits: ValueLimits, others: Sequence[Problem] = ()
-    ) -> list[KeyedOperation]:
+    ) -> list[BatchOperation]:
         """Return the operations.
 
         Args:
@@ -304,7 +307,7 @@ class BatchReader:
         """
         held = _Held(limits, self._is_public)
         problems = [*others]
-        operations: list[KeyedOperation] = []
+        operations: list[BatchOperation] = []
         for index, given in enumerate(read_model(_Batch, content, others, checks_others=False).operations):
             loc = ("body", "operations", index)
             try:

@@ -23,10 +23,11 @@ from statemount.operations import (
 )
 from statemount.service.expiry import Expiry
 from statemount.web.batch_bodies import (
-    BoundOperation,
+    BatchOperation,
     CheckOperation,
     IncrementOperation,
     KeyedOperation,
+    KeyOperation,
     MergeOperation,
     SetOperation,
 )
@@ -42,7 +43,7 @@ def _never(expiry: Expiry) -> Timestamp | None:
 
 
 def operations_of(
-    given: Sequence[KeyedOperation],
+    given: Sequence[BatchOperation],
     request: Request,
     end_of: Callable[[Expiry], Timestamp | None] = _never,
     if_new: Expiry = None,
@@ -58,13 +59,11 @@ def operations_of(
 
 
 def _operation(
-    given: KeyedOperation, end_of: Callable[[Expiry], Timestamp | None], end_if_new: Timestamp | None
+    given: BatchOperation, end_of: Callable[[Expiry], Timestamp | None], end_if_new: Timestamp | None
 ) -> Operation:
     key, condition = given.key, given.condition
-    if given.op == "get":
-        return Get(key, condition)
-    if given.op == "delete":
-        return Delete(key, condition)
+    if isinstance(given, KeyOperation):
+        return Get(key, condition) if given.op == "get" else Delete(key, condition)
     if isinstance(given, CheckOperation):
         return Check(key, condition or Condition())
     end = end_of(getattr(given, "expires_at", None))
@@ -75,10 +74,8 @@ def _operation(
         return Merge(key, given.value, expires_at=expires_at, expires_at_if_new=end_if_new, condition=condition)
     if isinstance(given, IncrementOperation):
         return Increment(key, given.by, expires_at=expires_at, expires_at_if_new=end_if_new, condition=condition)
-    if isinstance(given, BoundOperation):
-        kind = Maximum if given.op == "max" else Minimum
-        return kind(key, given.value, expires_at=expires_at, expires_at_if_new=end_if_new, condition=condition)
-    raise TypeError(f"{given.op} is no operation")
+    kind = Maximum if given.op == "max" else Minimum
+    return kind(key, given.value, expires_at=expires_at, expires_at_if_new=end_if_new, condition=condition)
 
 
 def batch_response(scope: Scope, given: Sequence[KeyedOperation], outcome: Outcome, *, may_read: bool) -> Response:
@@ -97,7 +94,8 @@ def batch_response(scope: Scope, given: Sequence[KeyedOperation], outcome: Outco
 
 def _result(scope: Scope, given: KeyedOperation, result: Result, *, may_read: bool) -> Iterator[str]:
     yield f'{{"op":"{given.op}","key":{encode_basestring_ascii(given.key)},"status":"{result.status}"'
-    yield f',"revision":{result.revision or "null"}'
+    revision = result.revision if type(result.revision) is int else 0  # else somebody else wrote it
+    yield f',"revision":{revision or "null"}'
     if given.op == "get" or (may_read and given.op in _UPDATES):
         entry = result.entry
         yield f',"value":{"null" if entry is None else value_text(scope, entry)}'

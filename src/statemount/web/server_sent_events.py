@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from json.encoder import encode_basestring_ascii
 
 from statemount.model import Change, Entry, Scope, TaskScope
-from statemount.watching.events import Event
+from statemount.watching.events import WatchEvent
 from statemount.web.entries import time_text, value_text, writer_text
 
 HEARTBEAT = b":\n\n"
@@ -30,7 +30,7 @@ def position_text(revision: int) -> bytes:
     return b":\nid: %d\n\n" % revision
 
 
-def events_text(scope: Scope, events: Sequence[Event]) -> bytes:
+def events_text(scope: Scope, events: Sequence[WatchEvent]) -> bytes:
     """Return events as text. Each is made once, for everybody who is told it."""
     texts = []
     for event in events:
@@ -41,7 +41,7 @@ def events_text(scope: Scope, events: Sequence[Event]) -> bytes:
     return b"".join(texts)
 
 
-def _text(scope: Scope, event: Event) -> bytes:
+def _text(scope: Scope, event: WatchEvent) -> bytes:
     data = f'{{"revision":{event.revision}}}' if event.change is None else _data(scope, event.change)
     return f"id: {event.revision}\nevent: {event.kind}\ndata: {data}\n\n".encode()
 
