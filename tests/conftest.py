@@ -5,8 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import settings
 
 from tests.databases import EXAMPLES, NAMES, VARIABLE, Databases, requested_urls, run_apart, server_of, untested
+
+# How long an example takes says more about the machine than about the code.
+settings.register_profile("statemount", deadline=None)
+settings.load_profile("statemount")
 
 
 @pytest.fixture(scope="session")

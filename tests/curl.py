@@ -26,7 +26,7 @@ def main() -> None:
         with error:
             answer = error.read()
     if answer:
-        sys.stdout.write(answer.decode() + "\n")
+        sys.stdout.write(answer.decode().removesuffix("\n") + "\n")
 
 
 if __name__ == "__main__":

@@ -16,7 +16,9 @@ import httpx
 import pytest
 
 import statemount
+import statemount.airflow
 import statemount.client
+import statemount.django
 import statemount.testing
 import statemount.worker
 from statemount import JWTAuth, StateMount, TaskInstance, TaskScope, errors
@@ -42,6 +44,7 @@ async def test_python_of_a_page_runs(page: Path, tmp_path: Path, monkeypatch: py
     """The Python blocks of a page run one after the other, and an app that they show serves a worker."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("STATEMOUNT_JWT_SECRET", SECRET)
+    monkeypatch.setenv("DJANGO_SETTINGS_MODULE", "tests.hosts.django_settings")
     namespace: dict[str, Any] = {"__name__": "__main__"}
     states: list[StateMount] = []
     try:
@@ -159,7 +162,9 @@ def test_python_api_reference() -> None:
     assert sorted(written) == sorted(statemount.__all__)
 
 
-@pytest.mark.parametrize("module", [statemount.client, statemount.worker, statemount.testing])
+@pytest.mark.parametrize(
+    "module", [statemount.client, statemount.worker, statemount.airflow, statemount.django, statemount.testing]
+)
 def test_worker_api_reference(module: ModuleType) -> None:
     """The reference of the worker's side has every public name of each module, and no other."""
     text = (REFERENCE / "worker-python-api.md").read_text("utf-8")

@@ -14,8 +14,10 @@
     │   ├── TaskInstanceNotFoundError
     │   ├── AssetNotFoundError
     │   └── KeyNotFoundError
+    ├── HistoryGoneError              it is not known any more how an entry was
     ├── ConflictError                 it contradicts something that exists
-    │   └── ScopeFullError            a scope would hold too many entries or bytes
+    │   ├── ScopeFullError            a scope would hold too many entries or bytes
+    │   └── UpdateFailedError         a value cannot be updated like this
     ├── PreconditionFailedError       it is not as the caller's condition has it
     ├── TooLargeError                 more bytes than the body limit allows
     └── UnavailableError              it cannot be done now, nothing was changed
@@ -142,6 +144,18 @@ class KeyNotFoundError(NotFoundError):
         self.key = key
 
 
+class HistoryGoneError(StateMountError):
+    """It is not known how an entry was: the history does not reach back that far, or its value was not kept.
+
+    Args:
+        key: The key that was asked for.
+    """
+
+    def __init__(self, key: str) -> None:
+        super().__init__(f"the history does not tell what key {key!r} was then")
+        self.key = key
+
+
 class ConflictError(StateMountError):
     """The request contradicts something that exists; nothing was changed."""
 
@@ -150,17 +164,63 @@ class ScopeFullError(ConflictError):
     """The scope would hold more entries or bytes than the limits allow; nothing was changed."""
 
 
+@dataclass(frozen=True, slots=True)
+class FailedOperation:
+    """The operation of a batch that has failed, so that nothing was done.
+
+    Args:
+        index: Its place in the batch, from 0 on.
+        op: Its name, such as ``set`` or ``check``.
+        key: The key that it concerns.
+        scope_revision: The revision of the task instance's or asset's whole state.
+    """
+
+    index: int
+    op: str
+    key: str
+    scope_revision: int
+
+    def __str__(self) -> str:
+        return f"operation {self.index} ({self.op} {self.key!r}): "
+
+
+class UpdateFailedError(ConflictError):
+    """An update does not go together with the value that is there; nothing was changed.
+
+    Args:
+        reason: Why, for a person.
+        revision: Of the entry as it is now; None = there is no live entry.
+        operation: Which one, of a batch.
+        length: Of the text that would come of it, where that is too long.
+    """
+
+    def __init__(
+        self,
+        reason: str,
+        revision: int | None,
+        operation: FailedOperation | None = None,
+        *,
+        length: int | None = None,
+    ) -> None:
+        super().__init__(f"{operation or ''}{reason}")
+        self.revision = revision
+        self.operation = operation
+        self.length = length
+
+
 class PreconditionFailedError(StateMountError):
-    """The condition of a request does not hold; nothing was changed.
+    """A condition does not hold; nothing was changed.
 
     Args:
         revision: Of the entry as it is now, or of the scope for a condition on a scope; None = there is no live entry.
+        operation: Whose condition it is, of a batch; None = the condition is on all of it.
     """
 
-    def __init__(self, revision: int | None) -> None:
+    def __init__(self, revision: int | None, operation: FailedOperation | None = None) -> None:
         now = "there is no such entry" if revision is None else f"the revision is {revision}"
-        super().__init__(f"the condition does not hold: {now}")
+        super().__init__(f"{operation or ''}the condition does not hold: {now}")
         self.revision = revision
+        self.operation = operation
 
 
 class TooLargeError(StateMountError):

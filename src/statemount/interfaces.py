@@ -20,9 +20,11 @@ from statemount.model import (
     AssetScope,
     Change,
     Entry,
+    History,
     LogTail,
     MappedTask,
     Page,
+    Past,
     Run,
     Scope,
     TaskInstance,
@@ -105,7 +107,7 @@ class Store(Resource):
         """Apply the operations in their order, all or none, as one atomic change of the scope.
 
         A failed operation is an outcome, not an error. A :class:`~statemount.model.MappedTask` as target takes a
-        single :class:`~statemount.operations.Clear`, and clears every scope of that task.
+        single :class:`~statemount.operations.Clear` without a condition, and clears every scope of that task.
 
         Raises:
             ScopeFullError: The scope would outgrow the limits.
@@ -141,6 +143,38 @@ class Store(Resource):
 
         It is to be had in no time. None = there is no such thing.
         """
+        return None
+
+    @abstractmethod
+    async def history(
+        self, scope: Scope, *, key: str | None = None, before: int | None = None, limit: int = 1000
+    ) -> History:
+        """Return the log's lines newest first, at most ``limit``; the lines and the revision are of one moment.
+
+        Args:
+            key: The lines of this key alone, and clears; None = all.
+            before: Lines with a smaller revision alone; None = from the newest on.
+        """
+
+    @abstractmethod
+    async def past(self, scope: Scope, key: str, *, revision: int | None = None, at: Timestamp | None = None) -> Past:
+        """Return what a key had as of a revision, or as of a time: right after the last change up to then.
+
+        The values of the log tell it, and the entry that is stored where it has not changed since. An entry whose
+        ``expires_at`` had come by the time, or by that of the revision, was not there. Exactly one of the two must
+        be given. A revision that is yet to come counts as the newest.
+        """
+
+    @abstractmethod
+    async def trim(self, *, before: Timestamp, limit: int = 1000) -> int:
+        """Remove lines of the log from before a time, at most ``limit``; return how many.
+
+        What goes of a scope's log are always its oldest lines. Fewer than ``limit`` means that none was left. Several
+        processes may do so at once. That there are not too many lines of a scope, writes see to by themselves.
+        """
+
+    async def count_changes(self, *, before: Timestamp) -> int | None:
+        """Return how many lines :meth:`trim` would remove by and by; None if the store does not count them."""
         return None
 
     @abstractmethod

@@ -21,7 +21,7 @@ _REQUEST_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0
 _DATABASE_SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 _GROUP_SIZES = (1, 2, 4, 8, 16, 32, 64, 128, 256)
 _KINDS: tuple[WorkKind, ...] = ("read", "write")
-_SWEPT = ("entries", "task_instances", "assets")
+_SWEPT = ("entries", "task_instances", "assets", "changes")
 _METHODS = frozenset({"DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"})
 
 

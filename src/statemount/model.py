@@ -240,6 +240,35 @@ class LogTail(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
+class History:
+    """Part of a scope's log, newest first, read at one moment.
+
+    Args:
+        revision: The scope's revision at that moment; 0 for a scope that was never written.
+        complete: Nothing was ever removed from the log because it was old, or one line too many.
+    """
+
+    changes: tuple[Change, ...]
+    revision: int
+    complete: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Past:
+    """An entry as it was.
+
+    Args:
+        entry: As it was; None = there was none, or it is not known.
+        is_known: Whether it is known how it was: the log reaches back that far, and its value was kept.
+        revision: The scope's revision now; 0 for a scope that was never written.
+    """
+
+    entry: Entry | None
+    is_known: bool
+    revision: int
+
+
+@dataclass(frozen=True, slots=True)
 class TaskInstance:
     """A task instance as a host registers it.
 

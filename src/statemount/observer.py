@@ -47,7 +47,7 @@ class Observer:
         """So many were removed because they were over.
 
         Args:
-            what: ``entries``, ``task_instances`` or ``assets``.
+            what: ``entries``, ``task_instances``, ``assets`` or ``changes``.
         """
 
     def sweep_ended(self, what: str, *, is_failure: bool) -> None:

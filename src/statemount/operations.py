@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from math import isfinite
 from typing import Literal, TypeAlias, Union
@@ -54,10 +55,15 @@ class Set:
 
 @dataclass(frozen=True, slots=True)
 class Delete:
-    """Remove one key. A key that is not there is no change."""
+    """Remove one key. A key that is not there is no change.
+
+    Args:
+        purge: Remove the key's values from the log too, of all that happened so far, whether or not the key is there.
+    """
 
     key: str
     condition: Condition | None = None
+    purge: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,9 +72,12 @@ class Clear:
 
     Args:
         condition: On the scope's revision: 0 for a scope that was never written, which is there all the same.
+        purge: Remove all values from the log too, of all that happened so far. Entries that are expired, and not yet
+            swept, are removed then even if none is live, as one change.
     """
 
     condition: Condition | None = None
+    purge: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,6 +187,20 @@ Operation: TypeAlias = Union[Set, Delete, Clear, Check, CheckScope, Get, Merge, 
 
 OF_SCOPE = (Clear, CheckScope)
 """Operations that concern the whole scope, and have no key."""
+
+NAMES: Mapping[type[Operation], str] = {
+    Set: "set",
+    Delete: "delete",
+    Clear: "clear",
+    Check: "check",
+    CheckScope: "check_scope",
+    Get: "get",
+    Merge: "merge",
+    Increment: "increment",
+    Maximum: "max",
+    Minimum: "min",
+}
+"""What each is called where it is told of."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -257,8 +257,14 @@ class Parts:
 
 
 def store_options(settings: Settings) -> StoreOptions:
-    """Return the limits of a scope as the settings say."""
-    return StoreOptions(max_entries=settings.max_entries_per_scope, max_bytes=settings.max_bytes_per_scope)
+    """Return the limits of a scope, and what its log keeps, as the settings say."""
+    return StoreOptions(
+        max_entries=settings.max_entries_per_scope,
+        max_bytes=settings.max_bytes_per_scope,
+        log_values=settings.history_values,
+        max_logged_value_bytes=settings.history_max_value_bytes,
+        max_changes=settings.history_max_changes,
+    )
 
 
 def watch_options(settings: Settings) -> WatchOptions:
@@ -296,6 +302,7 @@ def clean_up_rules(settings: Settings) -> CleanUpRules:
         batch_size=settings.sweep_batch_size,
         asset_grace=timedelta(days=settings.asset_grace_days),
         directory_retention=timedelta(days=settings.directory_retention_days),
+        history_retention=timedelta(days=settings.history_retention_days),
     )
 
 

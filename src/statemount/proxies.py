@@ -25,9 +25,11 @@ from statemount.model import (
     AssetScope,
     Change,
     Entry,
+    History,
     LogTail,
     MappedTask,
     Page,
+    Past,
     Run,
     Scope,
     TaskInstance,
@@ -102,6 +104,25 @@ class RuntimeStore(Store):
     @override
     async def tails(self, positions: Mapping[Scope, int], *, limit: int = 256) -> Mapping[Scope, LogTail]:
         return await (await self._runtimes.current()).store.tails(positions, limit=limit)
+
+    @override
+    async def history(
+        self, scope: Scope, *, key: str | None = None, before: int | None = None, limit: int = 1000
+    ) -> History:
+        store = (await self._runtimes.current()).store
+        return await store.history(scope, key=key, before=before, limit=limit)
+
+    @override
+    async def past(self, scope: Scope, key: str, *, revision: int | None = None, at: Timestamp | None = None) -> Past:
+        return await (await self._runtimes.current()).store.past(scope, key, revision=revision, at=at)
+
+    @override
+    async def trim(self, *, before: Timestamp, limit: int = 1000) -> int:
+        return await (await self._runtimes.current()).store.trim(before=before, limit=limit)
+
+    @override
+    async def count_changes(self, *, before: Timestamp) -> int | None:
+        return await (await self._runtimes.current()).store.count_changes(before=before)
 
     @override
     async def sweep(self, *, limit: int = 1000) -> int:

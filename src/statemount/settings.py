@@ -174,11 +174,27 @@ class Settings(BaseModel):
     ] = 90.0
     """How long a task instance is known after it was registered last; 0 = for ever. Its state stays."""
 
+    history_retention_days: Annotated[
+        NonNegativeFloat, Field(allow_inf_nan=False, le=36500, json_schema_extra=_unit("days"))
+    ] = 7.0
+    """How long the history keeps a change; 0 = for ever."""
+
+    history_max_changes: Annotated[NonNegativeInt, Field(json_schema_extra=_unit("changes"))] = 1000
+    """How many of its newest changes the history of one task instance or asset keeps, and up to a tenth and ten more;
+    0 = all."""
+
+    history_values: Literal["assets", "all", "none"] = "assets"
+    """Whose values the history keeps: those of `assets`, of tasks too (`all`), or `none`. Who wrote what, and when, it
+    keeps of all."""
+
+    history_max_value_bytes: Annotated[PositiveInt, Field(json_schema_extra=_unit("bytes"))] = 8192
+    """The longest value, as stored, that the history keeps."""
+
     sweep_interval_seconds: Annotated[
         NonNegativeFloat, Field(allow_inf_nan=False, le=86_400, json_schema_extra=_unit("seconds"))
     ] = 60.0
     """How often every process removes what is over: expired entries, assets after their grace period, task instances
-    after their retention; 0 = it does not."""
+    and changes of the history after their retention; 0 = it does not."""
 
     sweep_batch_size: Annotated[int, Field(ge=1, le=10_000, json_schema_extra=_unit("entries"))] = 1000
     """The most that is removed in one transaction."""

@@ -23,10 +23,11 @@ from statemount import JWTAuth, Settings
 from statemount.airflow.names import AUDIENCE, PREFIX
 from statemount.airflow.options import AirflowOptions
 from statemount.airflow.task import TaskToken, state_url
-from statemount.airflow.tokens import TokenMiddleware, with_first_credentials
+from statemount.airflow.tokens import LateMiddleware, TokenMiddleware, with_first_credentials
 from statemount.airflow.users import Method
 from statemount.errors import ConfigurationError, InvalidTokenError
 from statemount.model import TaskInstance, TaskScope
+from statemount.web.below import AsgiApp
 
 pytestmark = pytest.mark.anyio
 
@@ -206,6 +207,33 @@ def test_first_credentials(headers: Sequence[tuple[bytes, bytes]], kept: list[by
     assert [header for header in headers if header[0] == b"accept"] == [
         header for header in scope["headers"] if header[0] == b"accept"
     ]
+
+
+async def test_what_cannot_work_keeps_the_server_from_starting() -> None:
+    """A server is told in the lifespan what is wrong; a request before that fails, and a good one is passed on."""
+    sent: list[Any] = []
+    asked: list[str] = []
+
+    def refuse(app: AsgiApp) -> AsgiApp:
+        raise ConfigurationError("no database")
+
+    async def host(scope: Any, receive: Any, send: Any) -> None:
+        asked.append(scope["type"])
+
+    async def receive() -> Any:
+        return {"type": "lifespan.startup"}
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    await LateMiddleware(host, refuse)({"type": "lifespan"}, receive, send)
+    assert sent == [{"type": "lifespan.startup.failed", "message": "statemount: no database"}]
+    with pytest.raises(ConfigurationError):
+        await LateMiddleware(host, refuse)({"type": "http"}, receive, send)
+    good = LateMiddleware(host, lambda app: app)
+    for kind in ("lifespan", "http"):
+        await good({"type": kind}, receive, send)
+    assert asked == ["lifespan", "http"]
 
 
 def test_a_database_of_its_own() -> None:

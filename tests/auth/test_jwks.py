@@ -60,7 +60,7 @@ class KeyServer:
             await self.proceed.wait()
             writer.write(f"HTTP/1.1 {self.status}\r\nconnection: close\r\n{self.headers}\r\n".encode() + self.body)
             await writer.drain()
-        except (ConnectionError, asyncio.IncompleteReadError):
+        except (ConnectionError, asyncio.IncompleteReadError):  # a client that gave up, perhaps before it has asked
             return
         finally:
             writer.close()

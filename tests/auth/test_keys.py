@@ -49,7 +49,7 @@ def test_short_secret(algorithms: list[str] | None, least: int) -> None:
         for secret in ("s" * length, b"s" * length, "\u00e9" * (length // 2)):
             with pytest.raises(ConfigurationError, match=f"at least {least} bytes") as caught:
                 JWTAuth(secret=secret, algorithms=algorithms)
-            assert "ss" not in str(caught.value)
+            assert "sss" not in str(caught.value)
     JWTAuth(secret="s" * least, algorithms=algorithms)
 
 

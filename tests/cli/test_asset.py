@@ -99,7 +99,7 @@ def test_a_list_says_who_wrote(asset: Remote) -> None:
     listed = json.loads(asset("list", orders, "--json", "--limit", "1"))
     assert [(entry["key"], entry["value"], entry["last_updated_by"]) for entry in listed] == [("a", 1, task)]
     entry = json.loads(asset("get", orders, "b", "--json"))
-    assert list(entry) == ["key", "value", "updated_at", "last_updated_by"]
+    assert list(entry) == ["key", "value", "revision", "updated_at", "last_updated_by"]
     assert entry["last_updated_by"] == {"kind": "api"}
 
 

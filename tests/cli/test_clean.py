@@ -22,7 +22,7 @@ TASK = TaskScope("etl", "monday", "load")
 
 @pytest.fixture
 def overdue_url(database_url: str) -> str:
-    """Return the URL of a database with 5 expired entries, 2 assets and a task instance of long ago; of every kind."""
+    """Return the URL of a database with 5 expired entries, 2 assets, a task instance, 6 old changes; of every kind."""
     asyncio.run(fill(database_url))
     return database_url
 
@@ -55,7 +55,7 @@ def test_dry_run(overdue_url: str) -> None:
     """With `--dry-run` everything is counted, and nothing is removed."""
     for _ in range(2):
         assert printed("clean", "--dry-run", "--database-url", overdue_url) == (
-            "would remove 5 expired entries, 1 task instance and 2 assets"
+            "would remove 5 expired entries, 1 task instance, 2 assets and 6 changes of the history"
         )
     assert asyncio.run(left(overdue_url)) == (1, 5)
 
@@ -63,17 +63,25 @@ def test_dry_run(overdue_url: str) -> None:
 def test_clean(overdue_url: str) -> None:
     """Everything that is over is removed, in batches of any size, and is counted in one line."""
     variables = {"STATEMOUNT_DATABASE_URL": overdue_url}
-    assert printed("clean", "--batch", "2", **variables) == "removed 5 expired entries, 1 task instance and 2 assets"
-    assert printed("clean", **variables) == "removed 0 expired entries, 0 task instances and 0 assets"
+    assert printed("clean", "--batch", "2", **variables) == (
+        "removed 5 expired entries, 1 task instance, 2 assets and 6 changes of the history"
+    )
+    assert printed("clean", **variables) == (
+        "removed 0 expired entries, 0 task instances, 0 assets and 0 changes of the history"
+    )
     assert asyncio.run(left(overdue_url)) == (1, 0)
 
 
 def test_what_the_settings_keep(overdue_url: str) -> None:
-    """How long assets and task instances are kept is as the server's settings say; 0 = for ever."""
-    keeping = {"STATEMOUNT_ASSET_GRACE_DAYS": "101", "STATEMOUNT_DIRECTORY_RETENTION_DAYS": "0"}
+    """How long assets, task instances and changes are kept is as the server's settings say; 0 = for ever."""
+    keeping = {
+        "STATEMOUNT_ASSET_GRACE_DAYS": "101",
+        "STATEMOUNT_DIRECTORY_RETENTION_DAYS": "0",
+        "STATEMOUNT_HISTORY_RETENTION_DAYS": "101",
+    }
     for arguments, said in ((["--dry-run"], "would remove"), ([], "removed")):
         assert printed("clean", *arguments, "--database-url", overdue_url, **keeping) == (
-            f"{said} 5 expired entries, 0 task instances and 0 assets"
+            f"{said} 5 expired entries, 0 task instances, 0 assets and 0 changes of the history"
         )
 
 
@@ -88,7 +96,7 @@ def test_one_entry(overdue_url: str) -> None:
 
     asyncio.run(write())
     assert printed("clean", "--dry-run", "--database-url", overdue_url) == (
-        "would remove 1 expired entry, 0 task instances and 0 assets"
+        "would remove 1 expired entry, 0 task instances, 0 assets and 0 changes of the history"
     )
 
 
@@ -108,7 +116,7 @@ def test_progress(overdue_url: str) -> None:
     shown = os.read(terminal, 65_536).decode()
     os.close(terminal)
     assert process.returncode == 0
-    assert output == "removed 5 expired entries, 1 task instance and 2 assets\n"
+    assert output == "removed 5 expired entries, 1 task instance, 2 assets and 6 changes of the history\n"
     assert "expired entries" in shown
     assert "5/5" in shown
 

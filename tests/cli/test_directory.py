@@ -8,6 +8,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
+from statemount.interfaces import Credential
 from statemount.model import TaskScope
 from statemount.mount import StateMount
 from tests.cli.commands import printed, refused
@@ -34,6 +35,24 @@ class Directory:
 def directory(database_url: str) -> Directory:
     """Return the command on an empty database, of every kind in turn."""
     return Directory(database_url)
+
+
+def test_revocations(directory: Directory, database_url: str) -> None:
+    """Tokens are revoked by task instance, or one by one, for every app on the database."""
+    task = uuid4()
+    assert directory("revoke", "--task-instance", str(task)) == f"revoked the tokens of task instance {task}"
+    assert directory("revoke", "--jti", "a\nb") == "revoked the token a\\nb"
+    for arguments in ([], ["--jti", ""], ["--jti", "a", "--task-instance", str(task)]):
+        assert "either --task-instance or --jti" in directory.refused("revoke", *arguments)
+
+    async def are_revoked() -> list[bool]:
+        state = StateMount(database_url, jwt_secret="x" * 64)
+        async with state.lifespan():
+            revocations = state._service.host._revocations
+            asked = [Credential.task_instance(task), Credential.token("a\nb"), Credential.token("a")]
+            return [await revocations.are_any_revoked([one]) for one in asked]
+
+    assert asyncio.run(are_revoked()) == [True, True, False]
 
 
 def test_task_instances(directory: Directory) -> None:

@@ -127,7 +127,7 @@ def test_an_entry_expires_at_a_time_never_or_by_default(task: Remote) -> None:
         assert (entry["value"], entry["expires_at"]) == (2, "2100-01-01T00:00:00+00:00")
     task("set", *TASK, "key", "1", "--expires", "never")
     entry = json.loads(task("get", *TASK, "key", "--json"))
-    assert list(entry) == ["key", "value", "updated_at", "expires_at"]
+    assert list(entry) == ["key", "value", "revision", "updated_at", "expires_at"]
     assert (entry["key"], entry["value"], entry["expires_at"]) == ("key", 1, None)
     for options in ([], ["--expires", "default"]):
         task("set", *TASK, "key", "1", *options)
@@ -164,7 +164,7 @@ def test_a_list_is_a_table(task: Remote) -> None:
         ("a", "x" * 100),
         ("b\n\x1b[31m", "line\nline \x1b é"),
     ]
-    assert all(list(entry) == ["key", "value", "updated_at", "expires_at"] for entry in listed)
+    assert all(list(entry) == ["key", "value", "revision", "updated_at", "expires_at"] for entry in listed)
 
 
 def test_a_long_list_is_whole_unless_it_is_limited(task: Remote) -> None:

@@ -36,3 +36,10 @@ async def stored_world(way: Way, backend_url: str | None) -> AsyncIterator[World
     """Return a running app on a store of every kind in turn."""
     async with running(StateMount(backend_url or "memory://", auth=AUTH), way) as found:
         yield found
+
+
+@pytest.fixture
+async def socket_world(socket_way: Way) -> AsyncIterator[World]:
+    """Return a running app in memory, on a socket, so that a rival may reach it from a thread."""
+    async with running(StateMount("memory://", auth=AUTH), socket_way) as found:
+        yield found

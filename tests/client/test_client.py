@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 import os
 import subprocess
 import sys
@@ -53,10 +54,17 @@ def test_every_public_name_is_there() -> None:
     names = set(statemount.client.__all__)
     assert names <= set(vars(statemount.client))
     twins = [name for name in names if f"Async{name}" in names]
-    assert len(twins) == 7
+    assert len(twins) == 10
     for name in twins:
-        sync, twin = (vars(getattr(statemount.client, one)) for one in (name, f"Async{name}"))
-        assert {one for one in sync if one[0] != "_"} == {one for one in twin if one[0] != "_"}
+        sync, twin = (getattr(statemount.client, one) for one in (name, f"Async{name}"))
+        names = {one for one in dir(sync) if one[0] != "_"}
+        assert names == {one for one in dir(twin) if one[0] != "_"}
+        for one in names:
+            methods = getattr(sync, one), getattr(twin, one)
+            if inspect.isfunction(methods[0]):
+                parameters = [list(inspect.signature(method).parameters.values()) for method in methods]
+                sync_names, twin_names = ([(p.name, p.kind, p.default) for p in found] for found in parameters)
+                assert sync_names == twin_names, f"{name}.{one}"
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta, timezone
 from typing import Any
@@ -13,7 +13,6 @@ import pytest
 
 from statemount.client import ContractVersion, StateClient, UnexpectedAnswerError
 from statemount.errors import InvalidInputError, KeyNotFoundError, PreconditionFailedError, WriteOutcomeUnknownError
-from statemount.mount import StateMount
 from tests.client.support import (
     AUTH,
     PERMISSIONS,
@@ -25,7 +24,6 @@ from tests.client.support import (
     client_of,
     closing,
     done,
-    running,
 )
 
 pytestmark = pytest.mark.anyio
@@ -198,13 +196,6 @@ async def test_updates_at_once(kind: str, stored_world: World) -> None:
             updates = [state.update("count", next_of, default=0) for _ in range(8)]
         assert sorted(await asyncio.gather(*updates)) == list(range(1, 9))
         assert (await entry_of(state, "count")).value == 8
-
-
-@pytest.fixture
-async def socket_world(socket_way: Way) -> AsyncIterator[World]:
-    """Return a running app in memory, on a socket, so that a rival may reach it from a thread."""
-    async with running(StateMount("memory://", auth=AUTH), socket_way) as found:
-        yield found
 
 
 @contextmanager

@@ -12,10 +12,12 @@ from pydantic import TypeAdapter
 from statemount.mount import StateMount
 from statemount.web.answers import HTTPValidationError
 from statemount.web.operations import ApiOperation
+from statemount.web.requests import Message, Request
 from statemount.web.routing import Router, request_path
+from statemount.web.variants import variant_of
 from tests.contract.transports import Answer, scope_of
 
-ALWAYS = frozenset({400, 401, 403, 404, 405, 413, 414, 422})
+ALWAYS = frozenset({400, 401, 403, 404, 405, 413, 414, 415, 422})
 """The statuses of refusals that every operation can have."""
 
 
@@ -32,12 +34,20 @@ def finder(operations: Iterable[ApiOperation]) -> Router[ApiOperation]:
 
 def find(state: StateMount, method: str, target: str) -> ApiOperation | None:
     """Return the operation that a request is, or None if there is none."""
-    path = request_path(scope_of(method, target, {}))
+    scope = scope_of(method, target, {})
+    path = request_path(scope)
     for prefix, router in _finders(state):
         if path.text.startswith(f"{prefix}/"):
             match = router.match(path, len(prefix))
-            return None if match is None else match[0].endpoints.get(method)
+            if match is None:
+                return None
+            variant = variant_of(Request(scope, _no_body), match[0].variants)
+            return match[0].endpoints.get(method) if variant is None else match[0].variants[variant]
     return None
+
+
+async def _no_body() -> Message:
+    raise AssertionError("the body is not read")
 
 
 @lru_cache(maxsize=1)  # row after row asks the same app

@@ -29,7 +29,7 @@ A row is one request and its answer. In its texts stand, in angle brackets:
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeAlias, Union
 from unittest.mock import ANY
@@ -194,6 +194,12 @@ def by_turns(rows: Iterable[Row]) -> Iterator[Row]:
     """Give rows for the two contract versions by turns: where there are many rows that hardly differ."""
     for number, row in enumerate(rows):
         yield replace(row, version=number % 2)
+
+
+def shared_out(cases: Iterable[Sequence[Row]]) -> Iterator[Row]:
+    """Give rows of cases that are asked of many routes, each of every other one of its routes, by turns."""
+    for number, rows in enumerate(cases):
+        yield from by_turns(rows[number % 2 :: 2])
 
 
 def _without_writers(answer: Any) -> Any:

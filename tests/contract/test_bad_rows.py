@@ -12,8 +12,8 @@ import pytest
 
 from statemount.mount import StateMount
 from tests.contract.outsiders import Outsider
-from tests.contract.rows import USER
-from tests.contract.transports import ask
+from tests.contract.rows import OWN, USER
+from tests.contract.transports import Answer, ask
 from tests.contract.world import NOON, Place, StillClock, make_state
 from tests.databases import Databases
 
@@ -85,6 +85,48 @@ async def test_key_that_is_no_text(place: Place, outsider: Outsider) -> None:
     assert set(await _listed(place, _LIST)) == {"a", "m\ufffd", "z"}
 
 
+async def test_a_walk_over_keys_that_are_no_text(place: Place, outsider: Outsider) -> None:
+    """A walk from cursor to cursor ends, whatever the keys are that it meets."""
+    for key in (b"b\xff", b"c\xed\xa0\x80", b"\xff", b"\xf0\x9f"):
+        await outsider.insert(place.scope, key, "1")
+    headers = {"authorization": f"Bearer {place.token(USER)}"}
+    for limit in (1, 2, 3):
+        target, parts = place.fill(f"{_LIST}?limit={limit}&cursor="), 0
+        while target and parts < 20:
+            answer = await ask(place.state, "GET", target, headers, None)
+            assert answer.status == 200, answer
+            parts += 1
+            link = answer.headers.get("link", "")
+            target = place.fill(_LIST) + link[1 : link.index(">")] if link else ""
+        assert parts < 20
+
+
+async def test_updates_of_what_is_no_json(place: Place, outsider: Outsider) -> None:
+    """A get shows null; an update is refused with a reason and changes nothing; a set in the same batch replaces it."""
+    await outsider.insert(place.scope, b"m", "nonsense")
+    headers = {"authorization": f"Bearer {place.token(USER)}", "content-type": "application/json"}
+
+    async def batch(*operations: dict[str, Any]) -> Answer:
+        body = json.dumps({"operations": operations}).encode()
+        return await ask(place.state, "POST", place.fill(_LIST), headers, body)
+
+    (got,) = json.loads((await batch({"op": "get", "key": "m"})).body)["results"]
+    assert (got["status"], got["value"], got["expires_at"]) == ("unchanged", None, None)
+    for operation in ({"op": "increment"}, {"op": "merge", "value": {}}, {"op": "max", "value": 1}):
+        failed = await batch({"op": "set", "key": "a", "value": 2}, {**operation, "key": "m"})
+        detail = json.loads(failed.body)["detail"]
+        assert (failed.status, detail["reason"], detail["index"]) == (409, "update_failed", 1)
+        assert "the stored value cannot be read" in detail["message"]
+    for target, token in ((f"{_LIST}/m", USER), ("/execution/store/ti/<ti>/m", OWN)):
+        sent = {"authorization": f"Bearer {place.token(token)}", "content-type": "application/merge-patch+json"}
+        patched = await ask(place.state, "PATCH", place.fill(target), sent, b"{}")
+        assert (patched.status, json.loads(patched.body)["detail"]["reason"]) == (409, "update_failed")
+        assert patched.headers["etag"].strip('"').isdigit()
+    assert (await _listed(place, _LIST))["a"]["value"] == 1
+    done = await batch({"op": "set", "key": "m", "value": 1}, {"op": "increment", "key": "m"})
+    assert json.loads(done.body)["results"][1]["value"] == 2
+
+
 async def test_columns_of_other_types(tmp_path: Path, clock: StillClock) -> None:
     """What SQLite keeps although the column is of another type is shown as far as that can be."""
     state = make_state(f"sqlite:///{tmp_path / 'state.db'}", clock)
@@ -108,3 +150,8 @@ async def test_columns_of_other_types(tmp_path: Path, clock: StillClock) -> None
             *[ask(state, "GET", place.fill(f"{_LIST}/{key}"), headers, None) for key in "abcdz"]
         )
         assert [answer.status for answer in answers] == [200] * 5
+        operations = [{"op": "get", "key": key} for key in "abcd"]
+        body = json.dumps({"operations": operations}).encode()
+        sent = {**headers, "content-type": "application/json"}
+        answer = await ask(state, "POST", place.fill(_LIST), sent, body)
+        assert [one["value"] for one in json.loads(answer.body)["results"]] == [1, None, 5.5, 1]

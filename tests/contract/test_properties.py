@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from statemount.model import from_datetime
 from tests.contract.transports import Answer, ask
 from tests.contract.world import NOON, Place, Places
+from tests.store.reference import merged
 
 pytestmark = pytest.mark.anyio
 
@@ -302,6 +303,142 @@ async def test_any_body_for_the_directory(places: Places, body: bytes, method: s
     place = await places.fresh()
     answer = await _ask(place, method, target, body, authorization=place.fill("Bearer <user>"))
     assert answer.status in (400, 422)
+
+
+FEW_KEYS = st.sampled_from(["k", "l", "\u00e9"])
+CONDITIONS: dict[str, st.SearchStrategy[Any]] = {
+    "if_revision": st.sampled_from([0, 0, 1, 2**63 - 1]),
+    "exists": st.booleans(),
+}
+STORABLE = VALUES.filter(lambda value: value is not None)
+NUMBERS = st.integers() | st.floats(allow_nan=False, allow_infinity=False)
+TIMES = st.datetimes(timezones=st.just(timezone.utc)).map(lambda moment: moment.isoformat())
+BY_OP: dict[str, dict[str, st.SearchStrategy[Any]]] = {
+    "get": {},
+    "delete": {},
+    "check": {"exists": st.booleans()},
+    "set": {"value": STORABLE},
+    "merge": {"value": STORABLE},
+    "increment": {"by": NUMBERS},
+    "max": {"value": NUMBERS | TIMES},
+    "min": {"value": NUMBERS | TIMES},
+}
+GOOD_OPERATIONS = st.sampled_from([*BY_OP]).flatmap(
+    lambda op: st.fixed_dictionaries({"op": st.just(op), "key": FEW_KEYS, **BY_OP[op]})
+)
+OPERATIONS = (
+    GOOD_OPERATIONS
+    | st.tuples(GOOD_OPERATIONS, st.fixed_dictionaries({}, optional=CONDITIONS)).map(
+        lambda both: {**both[1], **both[0]}
+    )
+    | st.fixed_dictionaries(
+        {"op": st.sampled_from([*BY_OP]) | ANYTHING, "key": FEW_KEYS | ANYTHING},
+        optional={
+            **dict.fromkeys(("value", "by", "if_revision", "exists", "x"), ANYTHING),
+            "expires_at": ANYTHING | st.datetimes().map(str) | st.integers() | st.just("0000-01-01T00:00:00Z"),
+        },
+    )
+    | ANYTHING
+)
+BATCHES = st.fixed_dictionaries({"operations": st.lists(GOOD_OPERATIONS, min_size=1, max_size=5)}) | (
+    st.fixed_dictionaries({"operations": st.lists(OPERATIONS, max_size=5) | ANYTHING}, optional={"x": ANYTHING})
+)
+COLLECTIONS = st.sampled_from(
+    [
+        "/execution/store/ti/<ti>",
+        "/execution/store/asset/by-name?name=<name%>",
+        "/execution/state/asset/<name%>",
+        "/api/v2/dags/dag/dagRuns/<run>/taskInstances/task/states",
+        "/api/v2/assets/<name-id>/state-store",
+    ]
+)
+
+
+@SETTINGS
+@given(
+    body=st.binary(max_size=100) | BATCHES.map(lambda body: json.dumps(body).encode()),
+    target=COLLECTIONS,
+    tag=st.sampled_from(["", "", "", '"0"', "*", '"1"', "x"]),
+)
+async def test_any_batch(places: Places, body: bytes, target: str, tag: str) -> None:
+    """Any batch is done, and its results are what is read afterwards; or it is a 4xx that changes nothing."""
+    place = await places.fresh()
+    scope = place.scope if "/ti/" in target or "/dags/" in target else place.asset
+    before = {"k": 7, "l": {"a": 1}}
+    await place.seed(scope, before)
+    token = {"authorization": place.fill("Bearer <user>")} if "/api/" in target else {}
+    answer = await _ask(place, "POST", target, body, **token, **({"if-match": tag} if tag else {}))
+    kept = await place.values(scope)
+    if answer.status != 200:
+        assert answer.status in (400, 409, 412, 422)
+        assert kept == before
+        return
+    asked = json.loads(body)["operations"]
+    results = json.loads(answer.body)["results"]
+    assert [(one["op"], one["key"]) for one in results] == [(one["op"], one["key"]) for one in asked]
+    last = {one["key"]: (one, wanted) for one, wanted in zip(results, asked, strict=True)}
+    entries = await place.entries(scope)
+    for key, (one, wanted) in last.items():
+        entry = entries.get(key)
+        if entry is None:
+            assert one["revision"] is None or "expires_at" in wanted  # what was written may be over already
+        else:
+            assert one["revision"] == entry.revision
+            assert "value" not in one or _same(one["value"], json.loads(entry.value))
+    assert {key: value for key, value in kept.items() if key not in last} == {
+        key: value for key, value in before.items() if key not in last
+    }
+
+
+@SETTINGS
+@given(
+    body=st.binary(max_size=100) | ANYTHING.map(lambda body: json.dumps(body).encode()),
+    target=st.sampled_from(
+        [
+            "/execution/store/ti/<ti>/k",
+            "/execution/store/asset/by-uri/value?uri=<name-uri%>&key=k",
+            "/api/v2/dags/dag/dagRuns/<run>/taskInstances/task/state-store/k",
+            "/api/v2/assets/<name-id>/states/k",
+        ]
+    ),
+)
+async def test_any_merge_patch(places: Places, body: bytes, target: str) -> None:
+    """Any patch of an object leaves what RFC 7396 says, or is a 4xx that changes nothing."""
+    place = await places.fresh()
+    scope = place.scope if "/ti/" in target or "/dags/" in target else place.asset
+    await place.seed(scope, {"k": {"a": 1, "b": {"c": 2}}})
+    token = {"authorization": place.fill("Bearer <user>")} if "/api/" in target else {}
+    sent = {"content-type": "application/merge-patch+json", **token}
+    answer = await _ask(place, "PATCH", target, body, **sent)
+    kept = await place.values(scope)
+    if answer.status in (200, 204):
+        assert _same(kept, {"k": merged({"a": 1, "b": {"c": 2}}, json.loads(body))})
+    else:
+        assert answer.status in (400, 422)
+        assert kept == {"k": {"a": 1, "b": {"c": 2}}}
+
+
+@SETTINGS
+@given(
+    target=COLLECTIONS,
+    query=st.dictionaries(
+        st.sampled_from(["limit", "offset", "include", "prefix", "keys_only", "cursor"]),
+        st.text(st.sampled_from("-+0129ekaX_ %FA/=\u00e9"), max_size=12)
+        | st.sampled_from(["revision", "true", "k", "1"]),
+    ),
+)
+async def test_any_list(places: Places, target: str, query: dict[str, str]) -> None:
+    """Any query is answered with a part of the list, or with a 422."""
+    place = await places.fresh()
+    scope = place.scope if "/ti/" in target or "/dags/" in target else place.asset
+    await place.seed(scope, {"k": 1, "k/1": 2, "l": 3})
+    token = {"authorization": place.fill("Bearer <user>")} if "/api/" in target else {}
+    asked = "&".join(f"{name}={quote(text, safe='%+')}" for name, text in {"list": "true", **query}.items())
+    answer = await _ask(place, "GET", f"{target}{'&' if '?' in target else '?'}{asked}", **token)
+    assert answer.status in (200, 422)
+    if answer.status == 200:
+        (entries, total) = json.loads(answer.body).values()
+        assert 0 <= len(entries) <= total <= 3
 
 
 REFERENCES = st.lists(st.none() | st.booleans() | st.integers() | st.text() | st.dictionaries(st.text(), st.integers()))

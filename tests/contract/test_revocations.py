@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from typing import Any
 from uuid import UUID, uuid4
@@ -14,7 +15,7 @@ from statemount.interfaces import Identity
 from statemount.mount import StateMount
 from statemount.settings import Settings
 from tests.contract.rows import USER, Token
-from tests.contract.transports import Answer, ask_with_httpx
+from tests.contract.transports import Answer, ask_with_httpx, scope_of
 from tests.contract.world import NOON, SECRET, Place, StillClock
 from tests.databases import Databases
 
@@ -188,6 +189,35 @@ async def test_in_process(place: Place) -> None:
     assert _is_refused(await _ask(place, token))
     await place.state.revoke_token(_jti(place.fill("<user>")))
     assert (await _ask(place, place.fill("<user>"), "GET /api/v2/directory/assets")).status == 403
+
+
+async def test_open_watch() -> None:
+    """A watch ends, without a renewed token, once the credentials are revoked that it was begun with."""
+    clock = StillClock()
+    auth = JWTAuth(secret=SECRET, clock=clock)
+    state = StateMount("memory://", auth=auth, clock=clock, watch_heartbeat_seconds=0.1)
+    async with state.lifespan():
+        place = await Place.make(state, clock)
+        scope = scope_of("GET", place.fill("/execution/store/ti/<ti>"), {"accept": "text/event-stream"})
+        scope["headers"].append((b"authorization", f"Bearer {place.token(Token())}".encode()))
+        sent: list[Any] = []
+        has_begun = asyncio.Event()
+
+        async def receive() -> dict[str, Any]:
+            await asyncio.Event().wait()  # the reader stays
+            return {"type": "http.disconnect"}
+
+        async def send(message: Any) -> None:
+            sent.append(message)
+            if message.get("body"):
+                has_begun.set()
+
+        watch = asyncio.create_task(state(scope, receive, send))
+        await has_begun.wait()
+        await state.revoke_task_instance(UUID(place.words["<ti>"]))
+        await asyncio.wait_for(watch, 60)
+        assert sent[0]["status"] == 200
+        assert (sent[-1]["body"], sent[-1]["more_body"]) == (b"", False)
 
 
 async def test_identities_of_a_host() -> None:

@@ -63,8 +63,8 @@ def _views(thing: Thing) -> tuple[str, ...]:
 
 things = st.sampled_from(("task", "asset"))
 processes = st.integers(0, 1)
-choices = st.integers(0, 59)
-keys = st.sampled_from(["k", "a/b", "a%2Fb", "A", "ä", "\N{GRINNING FACE}", " ", "value", "..."])
+choices = st.integers(0, 29)
+keys = st.sampled_from(["k", "a/b", "a%2Fb", "K", "\N{GRINNING FACE}", "..."])
 values = st.sampled_from([0, False, "", [], {}, 1.0, 2**70, "\0", "\N{SNOWMAN}", [None, {"a": [1.5e300]}], {"": None}])
 demands = st.sampled_from(("nothing", "nothing", "this revision", "another revision", "some", "none"))
 lifetimes = st.sampled_from((None, "default", -1, 1, 60, _DAY))
@@ -174,6 +174,7 @@ class StateMachine(RuleBasedStateMachine):
         assert answer.status == (204 if holds else 412)
         if holds:
             self.items[thing][key] = Item(value, expires_at, self.wrote(thing, answer))
+        self.check(1 - process, thing, key, views[choice // 6 % len(views)])
 
     @rule(process=processes, thing=things, choice=choices, key=keys, value=values, demand=demands)
     def patch(self, process: int, thing: Thing, choice: int, key: str, value: Any, demand: Demand) -> None:
@@ -186,6 +187,7 @@ class StateMachine(RuleBasedStateMachine):
         assert answer.status == (404 if item is None else 200 if holds else 412)
         if item is not None and holds:
             self.items[thing][key] = Item(value, item.expires_at, self.wrote(thing, answer))
+        self.check(1 - process, thing, key, f"{views[choice // 6 % len(views)]}/{{}}")
 
     @rule(process=processes, thing=things, choice=choices, key=keys, demand=demands)
     def delete(self, process: int, thing: Thing, choice: int, key: str, demand: Demand) -> None:
@@ -212,20 +214,24 @@ class StateMachine(RuleBasedStateMachine):
     @rule(process=processes, thing=things, key=keys, demand=demands)
     def get(self, process: int, thing: Thing, key: str, demand: Demand) -> None:
         """Every way to a key gives the same value, and the revision of its last write."""
+        for path in _views(thing):
+            self.check(process, thing, key, path, demand)
+
+    def check(self, process: int, thing: Thing, key: str, path: str, demand: Demand = "nothing") -> None:
+        """Compare what one way to a key gives with the model."""
         item = self.live(thing).get(key)
         headers, holds = self.condition(item, demand)
-        for path in _views(thing):
-            answer = self.ask(process, "GET", path.format(quote(key, safe="")), **headers)
-            if item is None:
-                assert answer.status == 404
-            elif not holds:
-                assert answer.status == (304 if demand == "none" else 412)
-            else:
-                found = json.loads(answer.body)
-                assert json.dumps(found["value"]) == json.dumps(item.value)
-                assert answer.headers["etag"] == f'"{item.revision}"'
-                if "expires_at" in found:
-                    assert _moment(found["expires_at"]) == item.expires_at
+        answer = self.ask(process, "GET", path.format(quote(key, safe="")), **headers)
+        if item is None:
+            assert answer.status == 404
+        elif not holds:
+            assert answer.status == (304 if demand == "none" else 412)
+        else:
+            found = json.loads(answer.body)
+            assert json.dumps(found["value"]) == json.dumps(item.value)
+            assert answer.headers["etag"] == f'"{item.revision}"'
+            if "expires_at" in found:
+                assert _moment(found["expires_at"]) == item.expires_at
 
     @rule(process=processes, thing=things, limit=st.integers(0, 6), offset=st.integers(0, 6))
     def list(self, process: int, thing: Thing, limit: int, offset: int) -> None:
@@ -249,7 +255,6 @@ def test_any_order(backend_kind: str, databases: Databases) -> None:
     class Machine(StateMachine):
         url = None if backend_kind == "memory" else databases.clean(backend_kind)
 
-    run_state_machine_as_test(
-        Machine,
-        settings=settings(max_examples=20, stateful_step_count=30, deadline=None, suppress_health_check=[*HealthCheck]),
-    )
+    examples = 30 if backend_kind == "memory" else 8
+    rules = settings(max_examples=examples, stateful_step_count=30, deadline=None, suppress_health_check=[*HealthCheck])
+    run_state_machine_as_test(Machine, settings=rules)

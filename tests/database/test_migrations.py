@@ -41,6 +41,7 @@ _COLUMNS: dict[str, dict[str, str]] = {
         "updated_at": "integer",
         "entries": "integer",
         "size": "integer",
+        "log_trimmed": "integer",
     },
     "entry": {
         "scope_id": "integer",
@@ -265,6 +266,24 @@ async def test_an_upgrade_that_was_broken_off_is_completed(empty_database_url: s
     await check(empty_database_url)
 
 
+async def test_an_upgrade_of_the_version_before(empty_database_url: str) -> None:
+    """Scopes of an older schema, and those that an older server makes meanwhile, have a log that was never trimmed."""
+    row = "INSERT INTO statemount_scope (kind, digest, revision, updated_at, entries, size) VALUES"
+    digests = ["'\\x01'", "'\\x02'"] if empty_database_url.startswith("postgresql") else ["x'01'", "x'02'"]
+    await upgrade(empty_database_url)
+    fresh = await inspected(empty_database_url, _everything)
+    async with outsider(empty_database_url) as other:
+        await other.run("ALTER TABLE statemount_scope DROP COLUMN log_trimmed")
+        for is_broken_off in (False, True):
+            await other.run("UPDATE statemount_version SET version_num = '0001'")
+            if not is_broken_off:
+                await other.run(f"{row} ('asset', {digests[0]}, 1, 1, 0, 0)")
+            await upgrade(empty_database_url)
+            assert await inspected(empty_database_url, _everything) == fresh
+        await other.run(f"{row} ('asset', {digests[1]}, 1, 1, 0, 0)")
+        assert await other.run("SELECT log_trimmed FROM statemount_scope") == [(0,), (0,)]
+
+
 async def test_tasks_that_upgrade_at_once(empty_database_url: str) -> None:
     """Several upgrades at the same time wait for each other: one makes the schema, the others find it."""
     await asyncio.gather(*(upgrade(empty_database_url) for _ in range(4)))
@@ -357,8 +376,8 @@ async def test_a_table_that_is_in_the_way(database_kind: str, empty_database_url
 @pytest.mark.parametrize(
     ("version", "sentence"),
     [
-        ("0000", "is too old, 0000 instead of 0001: run 'statemount db upgrade'"),
-        ("0003", "is too new, 0003 instead of 0001: upgrade statemount ('statemount db check' tells when it fits)"),
+        ("0001", "is too old, 0001 instead of 0002: run 'statemount db upgrade'"),
+        ("0004", "is too new, 0004 instead of 0002: upgrade statemount ('statemount db check' tells when it fits)"),
         (
             "ae1027a6acf",
             (
@@ -379,7 +398,7 @@ async def test_a_version_that_does_not_fit(database_url: str, version: str, sent
             assert str(caught.value) == f"the database's statemount schema (tables statemount_*) {sentence}"
             with pytest.raises(SchemaError):
                 await check(database_url)
-            if version != "0000":  # an upgrade cannot help
+            if version != "0001":  # an upgrade cannot help
                 with pytest.raises(SchemaError):
                     await Schema(connections, TableNames(), auto_upgrade=True).open()
             assert await current(database_url) == version
@@ -392,10 +411,10 @@ async def test_a_schema_of_the_next_version_fits(database_url: str) -> None:
     """The app works with the next version of the schema, so that an upgrade can roll."""
     async with outsider(database_url) as other, connected(database_url) as connections:
         try:
-            await other.run("UPDATE statemount_version SET version_num = '0002'")
+            await other.run("UPDATE statemount_version SET version_num = '0003'")
             for auto_upgrade in (False, True):
                 await Schema(connections, TableNames(), auto_upgrade=auto_upgrade).open()
-            assert await current(database_url) == "0002"
+            assert await current(database_url) == "0003"
         finally:
             await other.run(f"UPDATE statemount_version SET version_num = '{SCHEMA_VERSION}'")
 
@@ -435,13 +454,13 @@ def test_what_fits() -> None:
     """Its own version and the next one fit, and only these."""
     tables = TableNames()
     fitting = []
-    for version in (None, "0000", "0001", "0002", "0003", "x"):
+    for version in (None, "0000", "0001", "0002", "0003", "0004", "x"):
         try:
             check_version(version, tables)
         except SchemaError:
             continue
         fitting.append(version)
-    assert fitting == ["0001", "0002"]
+    assert fitting == ["0002", "0003"]
 
 
 @pytest.mark.parametrize("prefix", ["", "1a", "A", "a-b", "a.b", "a" * 31, 'a"', "\u00e9"])

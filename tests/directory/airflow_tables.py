@@ -46,7 +46,13 @@ def columns(dialect: str, version: str) -> dict[str, dict[str, str]]:
     task = {"dag_id": text, "task_id": text}
     reference = {"asset_id": "INTEGER", **task}
     return {
-        "task_instance": {"id": _UUIDS[dialect, version], **task, "run_id": text, "map_index": "INTEGER"},
+        "task_instance": {
+            "id": _UUIDS[dialect, version],
+            **task,
+            "run_id": text,
+            "map_index": "INTEGER",
+            "try_number": "INTEGER",
+        },
         "asset": {"id": "INTEGER", "name": name, "uri": name, "group": name},
         "asset_active": {"name": name, "uri": name},
         "task_inlet_asset_reference": reference,
@@ -115,6 +121,9 @@ class Airflow:
     async def task_scope(self, task_instance_id: UUID) -> TaskScope | None:
         return await self.directory.task_scope(task_instance_id)
 
+    async def try_number(self, task_instance_id: UUID) -> int | None:
+        return await self.directory.try_number(task_instance_id)
+
     async def has_task_instance(self, target: TaskScope | MappedTask) -> bool:
         return await self.directory.has_task_instance(target)
 
@@ -134,17 +143,15 @@ class Airflow:
         for new in task_instances:
             scope = new.scope
             place = (scope.dag_id, scope.task_id, scope.run_id, scope.map_index)
+            names = "dag_id, task_id, run_id, map_index, id, try_number"
+            new_row = f"INSERT INTO task_instance ({names}) VALUES (?, ?, ?, ?, ?, ?)"
             queries = [
                 self._query(
                     "DELETE FROM task_instance WHERE dag_id = ? AND task_id = ? AND run_id = ? AND map_index = ?",
                     *place,
                 ),
                 self._query("DELETE FROM task_instance WHERE id = ?", self._id(new.id)),
-                self._query(
-                    "INSERT INTO task_instance (dag_id, task_id, run_id, map_index, id) VALUES (?, ?, ?, ?, ?)",
-                    *place,
-                    self._id(new.id),
-                ),
+                self._query(new_row, *place, self._id(new.id), new.try_number),
             ]
             for table, asset_ids in (("inlet", new.inlets), ("outlet", new.outlets)):
                 reference = f"task_{table}_asset_reference"

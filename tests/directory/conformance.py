@@ -43,6 +43,7 @@ class Fillable(Protocol):
     """
 
     async def task_scope(self, task_instance_id: UUID) -> TaskScope | None: ...
+    async def try_number(self, task_instance_id: UUID) -> int | None: ...
     async def has_task_instance(self, target: TaskScope | MappedTask) -> bool: ...
     async def asset(self, asset_id: int) -> Asset | None: ...
     async def asset_by_name(self, name: str) -> Asset | None: ...
@@ -78,10 +79,13 @@ class DirectoryConformance:
         first, second = task_instance(outlets=(asset,)), task_instance(try_number=2, outlets=(asset,))
         await registry.register_task_instances([first])
         assert await registry.task_scope(first.id) == SCOPE
+        assert await registry.try_number(first.id) == 1
         await registry.register_task_instances([second])
         assert await registry.task_scope(second.id) == SCOPE
+        assert await registry.try_number(second.id) == 2
         assert await registry.access(second.id, asset) == {"outlet"}
         assert await registry.task_scope(first.id) is None
+        assert await registry.try_number(first.id) is None
         assert await registry.access(first.id, asset) == frozenset()
 
     async def test_an_inactive_asset_has_no_name(self, registry: Fillable) -> None:

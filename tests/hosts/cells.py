@@ -17,7 +17,7 @@ class Cell:
     """A framework behind a server.
 
     Args:
-        root_path: What the server tells the app; a proxy is to have removed it from paths.
+        root_path: What the server tells the app.
     """
 
     framework: str

@@ -107,7 +107,7 @@ class Served(Host):
         address = urlsplit(str(self.client.base_url))
         reader, writer = await asyncio.open_connection(address.hostname, address.port)
         connection = WSConnection(ConnectionType.CLIENT)
-        writer.write(connection.send(Request(host=HOSTS[0], target=path)))
+        writer.write(connection.send(Request(host=HOSTS[0], target=address.path.rstrip("/") + path)))
         try:
             while True:
                 for event in connection.events():

@@ -30,10 +30,15 @@ class Server:
     Args:
         arguments: What it is called with, after ``python -m``; ``{port}`` and ``{workers}`` are filled in.
         root_path: The option that tells the app's root path.
+        adds_root_path: Whether it adds the root path to the paths of requests, where a proxy is to have removed it;
+            else the proxy leaves it there.
+        drops: What it may leave without a whole answer at a stop; empty = nothing.
     """
 
     arguments: str
     root_path: str
+    adds_root_path: bool = False
+    drops: str = ""
 
     def command(self, port: int, workers: int, root_path: str) -> list[str]:
         """Return how it is started."""
@@ -42,9 +47,13 @@ class Server:
 
 
 SERVERS: Mapping[str, Server] = {
-    "uvicorn": Server("uvicorn --port {port} --workers {workers} --no-access-log", "--root-path"),
+    "uvicorn": Server("uvicorn --port {port} --workers {workers} --no-access-log", "--root-path", adds_root_path=True),
     "granian": Server("granian --interface asgi --port {port} --workers {workers}", "--url-path-prefix"),
-    "hypercorn": Server("hypercorn --bind 127.0.0.1:{port} --workers {workers}", "--root-path"),
+    "hypercorn": Server(
+        "hypercorn --bind 127.0.0.1:{port} --workers {workers}",
+        "--root-path",
+        drops="a watch is cut off, and an idle connection is closed even if a request arrives at that very moment",
+    ),
 }
 
 
@@ -56,9 +65,16 @@ class Process(Served):
     """
 
     def __init__(
-        self, wishes: Wishes, client: httpx.AsyncClient, process: subprocess.Popen[bytes], output: Path, port: int
+        self,
+        wishes: Wishes,
+        server: Server,
+        client: httpx.AsyncClient,
+        process: subprocess.Popen[bytes],
+        output: Path,
+        port: int,
     ) -> None:
         super().__init__(wishes, client)
+        self.server = server
         self.port = port
         self._process = process
         self._output = output
@@ -118,11 +134,10 @@ async def serving(wishes: Wishes, server: str, *, workers: int = 1, root_path: s
             stderr=log,
             start_new_session=True,
         )
+    url = f"http://127.0.0.1:{port}{'' if SERVERS[server].adds_root_path else root_path}"
     try:
-        async with httpx.AsyncClient(
-            base_url=f"http://127.0.0.1:{port}", headers={"host": HOSTS[0]}, timeout=PATIENCE
-        ) as client:
-            host = Process(wishes, client, process, output, port)
+        async with httpx.AsyncClient(base_url=url, headers={"host": HOSTS[0]}, timeout=PATIENCE) as client:
+            host = Process(wishes, SERVERS[server], client, process, output, port)
             await host.wait_until_ready()
             yield host
         await host.stop()

@@ -18,11 +18,13 @@ class Writer:
     Args:
         name: Of the worker: the UUID of its task instance.
         headers: By which the host knows it.
+        prefix: Of the host's paths.
         acknowledged: The keys that the server said it has.
     """
 
     name: str
     headers: dict[str, str]
+    prefix: str
     acknowledged: set[str] = field(default_factory=set)
     sent: int = 0
 
@@ -30,7 +32,7 @@ class Writer:
     async def of(cls, host: Host) -> Writer:
         """Return a writer whom the host knows."""
         name = str(uuid4())
-        return cls(name, await host.log_in(name))
+        return cls(name, await host.log_in(name), host.client.base_url.path.rstrip("/"))
 
     async def run(self, port: int) -> None:
         """Write until the connection is closed; an answer that is no acknowledgement is an error."""
@@ -50,10 +52,15 @@ class Writer:
         finally:
             writer.close()
 
+    @property
+    def last(self) -> str:
+        """The key that was sent last."""
+        return f"k{self.sent - 1}"
+
     def _request(self, key: str) -> bytes:
         body = b'{"value": "' + key.encode() + b'"}'
         lines = [
-            f"PUT {MAIN}/execution/store/ti/{self.name}/{key} HTTP/1.1",
+            f"PUT {self.prefix}{MAIN}/execution/store/ti/{self.name}/{key} HTTP/1.1",
             f"Host: {HOSTS[0]}",
             *(f"{name}: {value}" for name, value in self.headers.items()),
             "Content-Type: application/json",

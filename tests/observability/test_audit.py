@@ -108,12 +108,20 @@ async def test_a_public_write(place: Place, lines: Lines) -> None:
         ("PUT", "/api/v2/assets/<name-id>/state-store/k", {"value": 1}, 204, f"{ASSETS}/{{key}}",
          {"asset_id": "<name-id>", "key": "k"}),
         ("DELETE", "/api/v2/assets/<name-id>/state-store?key=x", None, 204, ASSETS, {"asset_id": "<name-id>"}),
+        ("POST", f"{TASK}/state-store?map_index=-1",
+         {"operations": [{"op": "set", "key": "k", "value": 1}, {"op": "get", "key": "l"}, {"op": "get", "key": "k"}]},
+         200, f"{TASKS}/state-store", {"map_index": "-1", "keys": ["k", "l"]}),
+        ("POST", "/api/v2/assets/<name-id>/state-store", {"operations": [{"op": "increment", "key": "k"}]}, 200, ASSETS,
+         {"asset_id": "<name-id>", "keys": ["k"]}),
         ("PUT", f"{DIRECTORY}/task-instances/{OTHER}", {"dag_id": "d", "run_id": "r", "task_id": "t", "map_index": 3},
          204, "/directory/task-instances/{task_instance_id}",
          {"task_instance_id": OTHER, "dag_id": "d", "run_id": "r", "task_id": "t", "map_index": "3"}),
         ("POST", f"{DIRECTORY}/task-instances",
          {"task_instances": [{"id": OTHER, "dag_id": "d", "run_id": "r", "task_id": "t"}]}, 204,
          "/directory/task-instances", {"task_instance_ids": [OTHER]}),
+        ("POST", f"{DIRECTORY}/revocations", {"jti": "a\nb"}, 204, "/directory/revocations", {"jti": "a\nb"}),
+        ("POST", f"{DIRECTORY}/revocations", {"task_instance_id": OTHER}, 204, "/directory/revocations",
+         {"task_instance_id": OTHER}),
         ("DELETE", f"{DIRECTORY}/runs/dag/<run>", None, 204, "/directory/runs/{dag_id}/{run_id}",
          {"dag_id": "dag", "run_id": "<run>"}),
         ("PUT", f"{DIRECTORY}/assets", {"name": "<name>", "uri": "<name-uri>"}, 200, "/directory/assets",
@@ -141,6 +149,20 @@ async def test_every_kind_of_public_write(
         named = {"dag_id": "dag", "run_id": "<run>", "task_id": "task", **named}
     rest = {"time", "event", "route_set", "method", "route", "status", "subject", "client"}
     assert {name: value for name, value in line.items() if name not in rest} == place.fill(named)
+
+
+async def test_a_refused_batch(place: Place, lines: Lines) -> None:
+    """A batch that is refused for one of its operations leaves the keys that it names; one that fails leaves none."""
+    operations: list[dict[str, Any]] = [{"op": "set", "key": "k", "value": "topsecret"}, {"op": "delete", "key": "l"}]
+    target, token = f"{TASK}/state-store", public("state:read state:write")
+    assert (await request(place, "POST", target, {"operations": operations}, token=token)).status == 403
+    line = given(lines.one())
+    assert (line["event"], line["keys"], line["status"]) == ("refused", ["k", "l"], 403)
+    assert line["reason"] == "'ann' lacks the permission state:delete"
+    assert "topsecret" not in json.dumps(line)
+    operations[1] = {"op": "check", "key": "l", "exists": True}
+    assert (await request(place, "POST", target, {"operations": operations}, token=token)).status == 412
+    assert lines.take() == []
 
 
 async def test_what_leaves_no_line(place: Place, lines: Lines) -> None:
@@ -173,6 +195,10 @@ async def test_what_leaves_no_line(place: Place, lines: Lines) -> None:
          "may not read the state of asset <foreign-id> (not registered)", {"asset_name": "<foreign>", "key": "k"}),
         ("GET", "/execution/store/asset/by-uri/value?uri=<foreign-uri>&key=k", Token(), 403, "<ti>",
          "(not registered)", {"asset_uri": "<foreign-uri>", "key": "k"}),
+        ("GET", "/execution/store/asset/by-name?name=<foreign>&list=true&prefix=k", Token(), 403, "<ti>",
+         "(not registered)", {"asset_name": "<foreign>"}),
+        ("GET", "/execution/store/ti/<other>?list=true", Token(), 403, "<ti>", "may not read the state",
+         {"task_instance_id": "<other>"}),
         ("GET", f"{TASK}/state-store/k", public("state:write"), 403, "ann", "lacks the permission state:read",
          {"dag_id": "dag", "run_id": "<run>", "task_id": "task", "key": "k"}),
         ("DELETE", f"{TASK}/state-store?map_index=7", public(dags=["other"]), 403, "ann", "may not reach the dag 'dag'",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -43,5 +44,14 @@ def interpreter_of(name: str, *, is_whole: bool = True) -> Path:
             subprocess.run([*install, "--no-deps", "--no-build-isolation", "-e", str(_ROOT)], check=True)
             if is_whole:
                 subprocess.run([*pip, "check"], check=True)
-            stamp.touch()
+            stamp.write_text(str(_ROOT))
+            _forget_older(cache, name, venv)
     return interpreter
+
+
+def _forget_older(cache: Path, name: str, newest: Path) -> None:
+    """Remove what this project had for pins that it has no more."""
+    for venv in cache.glob(f"{name}-*"):
+        stamp = venv / "complete"
+        if venv != newest and stamp.exists() and stamp.read_text() == str(_ROOT):
+            shutil.rmtree(venv)

@@ -85,6 +85,14 @@ class Processes:
     def _logs(self) -> str:
         return "\n".join(f"== {name}\n{self.log(name).read_text()[-3000:]}" for name in self._running)
 
+    def wait(self, name: str) -> int:
+        """Wait until one has ended by itself; return its exit code."""
+        process = self._running.pop(name)
+        try:
+            return process.wait(PATIENCE)
+        finally:
+            _kill(process)
+
     def stop(self, name: str, *, seconds: float = 60) -> int:
         """End one in order; return its exit code."""
         process = self._running.pop(name)

@@ -37,15 +37,28 @@ def _named(verbs: str, names: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(f"{verb}_{name}" for verb in verbs.split() for name in names)
 
 
+_LISTS = ("list_task_state_store", "list_task_states")
+_ASSET_LISTS = ("list_asset_state_store_by_name", "list_asset_state_store_by_uri", "list_asset_states")
+
 WORKER_ROWS = (
-    WorkerRow("read a task instance's state", "task instance", "read", _named("get", _TASKS)),
-    WorkerRow("write a task instance's state", "task instance", "write", _named("set", _TASKS)),
-    WorkerRow("delete from a task instance's state", "task instance", "delete", _named("delete clear", _TASKS)),
-    WorkerRow("read an asset's state", "asset", "read", _named("get", _ASSETS)),
-    WorkerRow("write an asset's state", "asset", "write", _named("set", _ASSETS)),
-    WorkerRow("delete from an asset's state", "asset", "delete", _named("delete clear", _ASSETS)),
+    WorkerRow(
+        "read a task instance's state",
+        "task instance",
+        "read",
+        (*_named("get watch watch_key_of batch", _TASKS), *_LISTS),
+    ),
+    WorkerRow("write a task instance's state", "task instance", "write", _named("set patch batch", _TASKS)),
+    WorkerRow("delete from a task instance's state", "task instance", "delete", _named("delete clear batch", _TASKS)),
+    WorkerRow(
+        "read an asset's state",
+        "asset",
+        "read",
+        (*_named("get watch watch_key_of batch", _ASSETS), *_ASSET_LISTS),
+    ),
+    WorkerRow("write an asset's state", "asset", "write", _named("set patch batch", _ASSETS)),
+    WorkerRow("delete from an asset's state", "asset", "delete", _named("delete clear batch", _ASSETS)),
 )
-"""Every operation of the execution API is in one of these."""
+"""Every operation of the execution API is in one of these, a batch in several: each by what it holds."""
 
 TASK_TARGETS = ("its own", "another", "an unknown one", "no UUID")
 """What a worker may address as a task instance; its own is the one that its token names."""
@@ -135,6 +148,9 @@ class PublicRow:
 
     Args:
         operations: By id.
+        further: A permission that it takes besides, asked for together with the first one.
+        also: A permission that it takes besides, asked for once what is addressed is known to exist: whoever has the
+            first one may know that.
         answers: What a caller with the permission is answered, by what is addressed.
         limited: Where that differs for a caller with a limit.
     """
@@ -144,6 +160,13 @@ class PublicRow:
     operations: tuple[str, ...]
     answers: _Answers
     limited: Mapping[str, _Answers] = field(default_factory=dict)
+    further: str | None = None
+    also: str | None = None
+
+    @property
+    def permissions(self) -> frozenset[str]:
+        """Everything that it takes."""
+        return frozenset(filter(None, (self.permission, self.further, self.also)))
 
     def outcome(self, target: str, limit: str | None) -> Outcome:
         """Return what a caller with the permission is answered."""
@@ -167,9 +190,12 @@ _PUBLIC_ASSETS = ("asset_state_store", "asset_state")
 
 PUBLIC_ROWS = (
     PublicRow(
-        "list a task instance's state",
+        "list a task instance's state or history, or watch it",
         "state:read",
-        ("list_task_state_store", "list_task_states"),
+        (
+            *("list_task_state_store", "list_task_states", "list_task_state_history", "get_task_state_history"),
+            *_named("watch watch_key_of", _PUBLIC_TASKS),
+        ),
         {"registered": "yes", "not registered": "yes"},
         _OTHER_DAGS,
     ),
@@ -177,7 +203,11 @@ PUBLIC_ROWS = (
         "read a key of a task instance's state", "state:read", _named("get", _PUBLIC_TASKS), _KNOWN_TASKS, _OTHER_DAGS
     ),
     PublicRow(
-        "write a task instance's state", "state:write", _named("set patch", _PUBLIC_TASKS), _KNOWN_TASKS, _OTHER_DAGS
+        "write a task instance's state",
+        "state:write",
+        _named("set patch batch", _PUBLIC_TASKS),
+        _KNOWN_TASKS,
+        _OTHER_DAGS,
     ),
     PublicRow(
         "delete from a task instance's state",
@@ -187,14 +217,33 @@ PUBLIC_ROWS = (
         _OTHER_DAGS,
     ),
     PublicRow(
+        "read a task instance's state in a batch",
+        "state:write",
+        _named("batch", _PUBLIC_TASKS),
+        _KNOWN_TASKS,
+        _OTHER_DAGS,
+        also="state:read",
+    ),
+    PublicRow(
+        "delete from a task instance's state in a batch",
+        "state:write",
+        _named("batch", _PUBLIC_TASKS),
+        _KNOWN_TASKS,
+        _OTHER_DAGS,
+        also="state:delete",
+    ),
+    PublicRow(
         "read an asset's state",
         "state:read",
-        ("list_asset_state_store", "list_asset_states", *_named("get", _PUBLIC_ASSETS)),
+        (
+            *("list_asset_state_store", "list_asset_states", "list_asset_state_history", "get_asset_state_history"),
+            *_named("get watch watch_key_of", _PUBLIC_ASSETS),
+        ),
         _KNOWN_ASSETS,
         _OTHER_ASSETS,
     ),
     PublicRow(
-        "write an asset's state", "state:write", _named("set patch", _PUBLIC_ASSETS), _KNOWN_ASSETS, _OTHER_ASSETS
+        "write an asset's state", "state:write", _named("set patch batch", _PUBLIC_ASSETS), _KNOWN_ASSETS, _OTHER_ASSETS
     ),
     PublicRow(
         "delete from an asset's state",
@@ -202,6 +251,56 @@ PUBLIC_ROWS = (
         _named("delete clear", _PUBLIC_ASSETS),
         _KNOWN_ASSETS,
         _OTHER_ASSETS,
+    ),
+    PublicRow(
+        "read an asset's state in a batch",
+        "state:write",
+        _named("batch", _PUBLIC_ASSETS),
+        _KNOWN_ASSETS,
+        _OTHER_ASSETS,
+        also="state:read",
+    ),
+    PublicRow(
+        "delete from an asset's state in a batch",
+        "state:write",
+        _named("batch", _PUBLIC_ASSETS),
+        _KNOWN_ASSETS,
+        _OTHER_ASSETS,
+        also="state:delete",
+    ),
+    PublicRow(
+        "bring an earlier value of an asset's state back",
+        "state:write",
+        ("revert_asset_state",),
+        _KNOWN_ASSETS,
+        _OTHER_ASSETS,
+        further="state:read",
+    ),
+    PublicRow(
+        "the same where there was none",
+        "state:write",
+        ("revert_asset_state",),
+        _KNOWN_ASSETS,
+        _OTHER_ASSETS,
+        further="state:read",
+        also="state:delete",
+    ),
+    PublicRow(
+        "bring an earlier value of a task instance's state back",
+        "state:write",
+        ("revert_task_state",),
+        _KNOWN_TASKS,
+        _OTHER_DAGS,
+        further="state:read",
+    ),
+    PublicRow(
+        "the same where there was none",
+        "state:write",
+        ("revert_task_state",),
+        _KNOWN_TASKS,
+        _OTHER_DAGS,
+        further="state:read",
+        also="state:delete",
     ),
     PublicRow(
         "look at a registered task instance",
@@ -270,7 +369,7 @@ PUBLIC_ROWS = (
         {"`assets` match": {"unknown": 403}, "`assets` do not": {"active": 403, "inactive": 403, "unknown": 403}},
     ),
 )
-"""Every operation of the public API is in one of these."""
+"""Every operation of the public API is in one of these, a batch in several: each by what it holds."""
 
 
 @dataclass(frozen=True)
@@ -291,7 +390,10 @@ class Caller:
         """Return what one cell promises."""
         if self.refused is not None:
             return self.refused
-        return row.outcome(target, self.limit) if row.permission in self.permissions else 403
+        if not self.permissions.issuperset(filter(None, (row.permission, row.further))):
+            return 403
+        outcome = row.outcome(target, self.limit)
+        return 403 if outcome == "yes" and not row.permissions <= self.permissions else outcome
 
 
 CALLERS = (
@@ -302,6 +404,7 @@ CALLERS = (
     Caller("a revoked token", refused=403),
     Caller("no permission"),
     *(Caller(f"`{permission}` alone", frozenset({permission})) for permission in PERMISSIONS),
+    Caller("`state:read` and `state:write`", frozenset({"state:read", "state:write"})),
     Caller("all permissions", frozenset(PERMISSIONS)),
 )
 

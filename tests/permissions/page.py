@@ -15,6 +15,7 @@ from tests.permissions.matrix import (
     WORKER_ROWS,
     WORKERS,
     Outcome,
+    PublicRow,
     Worker,
 )
 
@@ -47,17 +48,23 @@ def _sections() -> Iterator[str]:
     yield "Where changing is answered otherwise than reading, both are named.\n"
     yield _table(("who", *ASSET_TARGETS), ((worker.name, *_of_assets(worker)) for worker in WORKERS))
     yield "## Callers of the public API\n"
-    needs = [next(row for row in PUBLIC_ROWS if row.permission == permission) for permission in PERMISSIONS]
+    needs = [next(row for row in PUBLIC_ROWS if row.permissions == {permission}) for permission in PERMISSIONS]
     yield _table(
         ("who", *(f"`{permission}`" for permission in PERMISSIONS)),
         ((caller.name, *(caller.outcome(row, next(iter(row.answers))) for row in needs)) for caller in CALLERS),
     )
     yield "## What a caller with the permission is answered\n"
-    yield "By what is addressed, and by what limits the caller's permissions.\n"
+    yield "By what is addressed, and by what limits the permissions. What stands after a *then* is asked"
+    yield "for once what is addressed is known to exist.\n"
     yield _table(
         ("what", "permission", "addressed", "no limit", *LIMITS),
         (
-            (row.name, f"`{row.permission}`", target, *(row.outcome(target, limit) for limit in (None, *LIMITS)))
+            (
+                row.name,
+                _asked_for(row),
+                target,
+                *(row.outcome(target, limit) for limit in (None, *LIMITS)),
+            )
             for row in PUBLIC_ROWS
             for target in row.answers
         ),
@@ -72,6 +79,11 @@ def _sections() -> Iterator[str]:
 def _of_assets(worker: Worker) -> Iterator[Outcome | str]:
     for reading, changing in zip(worker.assets, worker.changes or worker.assets, strict=True):
         yield reading if reading == changing else f"read {reading}, change {changing}"
+
+
+def _asked_for(row: PublicRow) -> str:
+    at_first = " and ".join(f"`{permission}`" for permission in (row.permission, row.further) if permission)
+    return at_first if row.also is None else f"{at_first}, then `{row.also}`"
 
 
 def _ids(operations: Iterable[str]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -16,8 +17,8 @@ from statemount.mount import StateMount
 from statemount.operations import Clear, Set
 from statemount.web.operations import ApiOperation
 from tests.clock import START, FakeClock
-from tests.contract.transports import Answer, ask
-from tests.permissions.matrix import PERMISSIONS, Caller
+from tests.contract.transports import Answer, ask, scope_of
+from tests.permissions.matrix import PERMISSIONS, Caller, PublicRow, WorkerRow
 
 SECRET = "a secret of sixty-four bytes, as RFC 7518 asks for with HMAC-512"
 
@@ -27,8 +28,8 @@ _SCOPE = TaskScope("dag", "run", "task")
 _OTHER_SCOPES = [TaskScope("dag", "run", "another"), TaskScope("dag", "run", "revoked")]
 _NOW = START // 1_000_000
 _METHODS = frozenset({"GET", "PUT", "PATCH", "POST", "DELETE"})
-_KINDS = {"LIST": ("GET", "list=true")}
-"""The method and the query of requests whose kind is in the table of operations like a method of its own."""
+_KINDS = {"LIST": "list=true", "WATCH": ""}
+"""The query of a GET whose kind is in the table of operations like a method of its own."""
 
 
 @dataclass(frozen=True)
@@ -37,11 +38,14 @@ class Asked:
 
     Args:
         target: Below the route set.
+        is_watch: The answer is a stream, of which the beginning is enough.
     """
 
     method: str
     target: str
     body: Any = None
+    is_watch: bool = False
+    content_type: str = "application/json"
 
 
 class World:
@@ -49,6 +53,10 @@ class World:
 
     Args:
         app: As :class:`~tests.permissions.matrix.Worker` has it.
+
+    Attributes:
+        filled: What is to be seen once it is filled.
+        revisions: Of each scope; the one before it has no entries.
     """
 
     def __init__(self, app: Literal["default", "strict", "all"]) -> None:
@@ -62,6 +70,8 @@ class World:
             clock=clock,
         )
         self.ids: dict[str, int] = {}
+        self.filled: list[Any] = []
+        self.revisions: dict[Scope, int] = {}
 
     async def fill(self) -> None:
         """Make everything be as the matrix has it, whatever was done to it."""
@@ -86,9 +96,11 @@ class World:
         await directory.remove_task_instance(UNKNOWN)
         await directory.deactivate_asset(self.ids["inactive"])
         for scope in self.scopes:
-            await store.apply(scope, [Clear(), Set("k", "1")], writer=Writer("api"))
+            outcome = await store.apply(scope, [Set("x", "1"), Clear(), Set("k", "1")], writer=Writer("api"))
+            self.revisions[scope] = outcome.revision
         await self.state.revoke_task_instance(REVOKED)
         await self.state.revoke_token("revoked")
+        self.filled = await self.seen()
 
     @property
     def scopes(self) -> list[Scope]:
@@ -108,9 +120,30 @@ class World:
         Args:
             prefix: Of the route set.
         """
-        headers = {"content-type": "application/json", **({} if token is None else {"authorization": token})}
+        headers = {"content-type": asked.content_type, **({} if token is None else {"authorization": token})}
         body = None if asked.body is None else json.dumps(asked.body).encode()
+        if asked.is_watch:
+            return await _begin(self.state, prefix + asked.target, {**headers, "accept": "text/event-stream"})
         return await ask(self.state, asked.method, prefix + asked.target, headers, body)
+
+
+async def _begin(state: StateMount, target: str, headers: dict[str, str]) -> Answer:
+    """Return the beginning of a stream, or the refusal of one, and go away."""
+    sent: list[Any] = []
+    has_begun = asyncio.Event()
+
+    async def receive() -> dict[str, Any]:
+        await has_begun.wait()
+        return {"type": "http.disconnect"}
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+        if message["type"] == "http.response.body":
+            has_begun.set()
+
+    await state(scope_of("GET", target, headers), receive, send)
+    answered = {name.decode(): value.decode() for name, value in sent[0]["headers"]}
+    return Answer(sent[0]["status"], answered, sent[1]["body"])
 
 
 def _signed(secret: str = SECRET, **claims: Any) -> str:
@@ -176,28 +209,33 @@ def caller_token(caller: Caller) -> str | None:
     return _public(scope=" ".join(sorted(caller.permissions)), **_LIMITING_CLAIMS[caller.limit])
 
 
-def worker_requests(operation: ApiOperation, target: str, subject: UUID, *, is_asset: bool) -> list[Asked]:
+def worker_requests(operation: ApiOperation, target: str, subject: UUID, row: WorkerRow) -> list[Asked]:
     """Return the requests that address something of the execution API with an operation."""
-    if is_asset:
-        return _requests(operation, {"name": target, "uri": f"s3://{target}"}, target)
+    words = {"need": row.need}
+    if row.thing == "asset":
+        return _requests(operation, {**words, "name": target, "uri": f"s3://{target}"}, target)
     ids = {"its own": str(subject), "another": str(SPARE), "an unknown one": str(UNKNOWN), "no UUID": "me"}
-    return _requests(operation, {"task_instance_id": ids[target]}, target)
+    return _requests(operation, {**words, "task_instance_id": ids[target]}, target)
 
 
-def public_requests(operation: ApiOperation, target: str, ids: dict[str, int]) -> list[Asked]:
+def public_requests(operation: ApiOperation, target: str, world: World, row: PublicRow) -> list[Asked]:
     """Return the requests that address something of the public API with an operation."""
     is_known = target == "registered"
-    assets = {"active": ids["outlet"], "inactive": ids["inactive"], "unknown": 4711, "no id": "me"}
+    assets = {"active": world.ids["outlet"], "inactive": world.ids["inactive"], "unknown": 4711, "no id": "me"}
+    asset = assets.get(target)
+    scope = AssetScope(asset) if isinstance(asset, int) else _SCOPE
     spares = {"registered": str(SPARE), "not registered": str(UNKNOWN), "no UUID": "me"}
     return _requests(
         operation,
         {
+            "need": (row.also or row.permission).partition(":")[2],
+            "revision": str(world.revisions.get(scope, 2)),
             "dag_id": "dag",
             "dag_run_id": "run",
             "run_id": "spare" if is_known else "nope",
             "task_id": "task" if is_known else "nope",
             "task_instance_id": spares.get(target, ""),
-            "asset_id": str(assets.get(target, "")),
+            "asset_id": str("" if asset is None else asset),
         },
         target,
     )
@@ -207,17 +245,22 @@ def _requests(operation: ApiOperation, words: dict[str, str], target: str) -> li
     """Return requests with what a path and a query need; a GET as HEAD, too, and a clear in each of its forms."""
     words = {**words, "key": "k"}
     path = "/".join(_filled(segment, words) for segment in operation.path.split("/"))
-    needed = [name for name, known in operation.query.model_fields.items() if known.is_required()]
+    needed = [name for name, known in operation.query.model_fields.items() if known.is_required() and name in words]
     query = [f"{name}={quote(words[name], safe='')}" for name in needed]
     method = operation.method
     if method in _KINDS:
-        method, more = _KINDS[method]
-        query.append(more)
+        method = "GET"
+        query += [_KINDS[operation.method]] if _KINDS[operation.method] else []
     assert method in _METHODS, f"how is a {method} asked for?"
     body = None if operation.body is None else BODIES[operation.body.__name__](words, target)
-    asked = [Asked(method, _joined(path, query), body)]
-    if method == "GET":
+    asked = [Asked(method, _joined(path, query), body, operation.method == "WATCH")]
+    if operation.method in ("GET", "LIST"):
         asked.append(Asked("HEAD", asked[0].target))
+    if operation.takes_merge_patch:
+        merging = Asked(method, asked[0].target, {"a": 1}, content_type="application/merge-patch+json")
+        asked = [*asked, merging] if operation.body else [merging]
+    if "purge" in operation.query.model_fields:
+        asked.append(Asked(method, _joined(path, [*query, "purge=true"])))
     if "all_map_indices" in operation.query.model_fields:
         asked.append(Asked(method, _joined(path, [*query, "all_map_indices=true"])))
     return asked
@@ -243,7 +286,26 @@ def _revocation(words: dict[str, str], target: str) -> dict[str, Any]:
     return {"jti": "spare"} if target == "by `jti`" else {"task_instance_id": words["task_instance_id"]}
 
 
+_BATCHES = {
+    "read": {"op": "get", "key": "k"},
+    "write": {"op": "set", "key": "k", "value": 2},
+    "delete": {"op": "delete", "key": "k"},
+}
+
+
+def _batch(words: dict[str, str], target: str) -> dict[str, Any]:
+    return {"operations": [_BATCHES[words["need"]]]}
+
+
+def _earlier(words: dict[str, str], target: str) -> dict[str, Any]:
+    return {"revision": int(words["revision"]) - (words["need"] == "delete")}
+
+
 BODIES: dict[str, Any] = {
+    "RevertBody": _earlier,
+    "TaskBatchBody": _batch,
+    "PublicTaskBatchBody": _batch,
+    "AssetBatchBody": _batch,
     "ValueBody": lambda words, target: {"value": 2},
     "TaskBody": lambda words, target: {"value": 2},
     "PublicTaskBody": lambda words, target: {"value": 2},

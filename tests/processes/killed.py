@@ -7,7 +7,7 @@ import random
 import select
 import signal
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -82,6 +82,15 @@ class Killer:
         Raises:
             RuntimeError: The worker failed by itself.
         """
+        return self._end(*self._begin(work), longest)
+
+    def run_at_once(self, works: Sequence[Callable[[], int]], longest: float | None) -> list[int | None]:
+        """Let workers work at the same time, and kill the first of them; return what ``run`` does for each."""
+        workers = [self._begin(work) for work in works]
+        return [self._end(*worker, None if number else longest) for number, worker in enumerate(workers)]
+
+    def _begin(self, work: Callable[[], int]) -> tuple[int, int]:
+        """Fork a worker; return its process id, and what is readable once it ends."""
         reader, writer = os.pipe()
         worker = os.fork()
         if worker == 0:
@@ -89,6 +98,9 @@ class Killer:
             _work(work, writer)
         os.close(writer)
         os.read(reader, len(_READY))
+        return worker, reader
+
+    def _end(self, worker: int, reader: int, longest: float | None) -> int | None:
         if longest is not None:
             select.select([reader], [], [], self._chances.uniform(0, longest))  # ends with the worker, too
             os.kill(worker, signal.SIGKILL)

@@ -26,7 +26,13 @@ EVERY = 0.005
 """Seconds between two saves of a checkpoint."""
 
 LONGEST = 0.03
-"""Seconds after which a worker is killed at the latest whose work has no end."""
+"""Seconds after which a worker is killed at the latest whose work has no end, unless the machine is slow."""
+
+RIVALS = 40
+"""Pairs of workers that want one job at once."""
+
+WAIT = 0.25
+"""Seconds that one of them gives the other."""
 
 DONE, ASKED = 0, 3
 _CALIBRATIONS = 5
@@ -83,12 +89,13 @@ class Office:
         ]
         return found[0] if found else None
 
-    def run_job(self, job: str, *, has_answer: bool, dies: bool = False) -> int:
+    def run_job(self, job: str, *, has_answer: bool, dies: bool = False, wait: float = 0) -> int:
         """Be a worker that wants a job.
 
         Args:
             has_answer: Whether it may ask the other system.
             dies: Whether it is killed right after the submission.
+            wait: Seconds that it gives another worker.
         """
 
         def submit(label: str) -> str:
@@ -98,7 +105,8 @@ class Office:
             return job_id
 
         try:
-            job_id = resumable_job(self.worker.task_state, submit, find=self.find if has_answer else None, key=job)
+            find = self.find if has_answer else None
+            job_id = resumable_job(self.worker.task_state, submit, find=find, key=job, wait=wait)
         except JobInDoubtError as error:
             self.journal.write("asked", job, error.label)
             return ASKED
@@ -109,13 +117,24 @@ class Office:
 def jobs(office: Office) -> None:
     """Kill workers that want a job, until one has it; then on to the next job."""
     numbers = itertools.count()
-    longest = 1.2 * statistics.median(_time_of_job(office, f"whole-{number}") for number in range(_CALIBRATIONS))
+    longest = 1.2 * _time_of_job(office)
     while office.is_open():
         job, code, has_answer = f"job-{next(numbers)}", None, False
         while code != DONE:
             work = partial(office.run_job, job, has_answer=has_answer)
             code = office.killer.run(work, longest if office.is_open() else None)
             has_answer = has_answer or code == ASKED
+
+
+def rivals(office: Office) -> None:
+    """Let two workers want a job at once, and kill the first in every second pair; then one that asks."""
+    longest = 1.2 * _time_of_job(office)
+    for number in range(RIVALS):
+        job = f"rivals-{number}"
+        work = partial(office.run_job, job, has_answer=False, wait=WAIT)
+        codes = office.killer.run_at_once([work, work], longest if number % 2 else None)
+        if ASKED in codes:
+            office.killer.run(partial(office.run_job, job, has_answer=True), None)
 
 
 def window(office: Office) -> None:
@@ -139,22 +158,28 @@ def window(office: Office) -> None:
 
 def checkpoints(office: Office) -> None:
     """Kill workers that count and report each number."""
+    longest = max(LONGEST, 2 * _time_of_job(office))
     while office.is_open():
-        office.killer.run(partial(_count, office), LONGEST)
+        office.killer.run(partial(_count, office), longest)
 
 
 def watermarks(office: Office) -> None:
     """Kill workers that advance a watermark, sometimes to where it has been."""
+    longest = max(LONGEST, 2 * _time_of_job(office))
     while office.is_open():
         steps = [office.chances.choice((-2, 0, 1, 1, 5)) for _ in range(1000)]
-        office.killer.run(partial(_advance, office, steps), LONGEST)
+        office.killer.run(partial(_advance, office, steps), longest)
 
 
-def _time_of_job(office: Office, job: str) -> float:
-    """Return the seconds in which a worker gets a job that nobody kills."""
-    began = time.monotonic()
-    office.killer.run(partial(office.run_job, job, has_answer=False), None)
-    return time.monotonic() - began
+def _time_of_job(office: Office) -> float:
+    """Return the seconds in which a worker gets a job that nobody kills: a read and two writes."""
+
+    def time_of(job: str) -> float:
+        began = time.monotonic()
+        office.killer.run(partial(office.run_job, job, has_answer=False), None)
+        return time.monotonic() - began
+
+    return statistics.median(time_of(f"whole-{number}") for number in range(_CALIBRATIONS))
 
 
 def _count(office: Office) -> int:
@@ -179,11 +204,11 @@ def _advance(office: Office, steps: list[int]) -> int:
     for step in steps:
         wanted = mark.value + step
         has_moved = mark.advance(wanted)
-        office.journal.write("advanced" if has_moved else "stayed", wanted)
+        office.journal.write("advanced" if has_moved else "stayed", wanted, mark.value)
     return DONE
 
 
-RECIPES = {"checkpoints": checkpoints, "jobs": jobs, "watermarks": watermarks, "window": window}
+RECIPES = {"checkpoints": checkpoints, "jobs": jobs, "rivals": rivals, "watermarks": watermarks, "window": window}
 
 
 if __name__ == "__main__":

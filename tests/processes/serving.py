@@ -51,6 +51,7 @@ class Process:
                 "STATEMOUNT_AUTO_MIGRATE": str(migrates).lower(),
                 "STATEMOUNT_DATABASE_URL": url,
                 "STATEMOUNT_DIRECTORY": "claims",
+                "STATEMOUNT_HISTORY_MAX_CHANGES": "0",  # the whole log is looked at
                 "STATEMOUNT_JWT_SECRET": SECRET,
                 "PYTHONPATH": os.pathsep.join(path),
             }

@@ -7,6 +7,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any
 from urllib.parse import quote
 from uuid import UUID, uuid5
@@ -41,6 +42,11 @@ class Target:
         """The scope of the task."""
         assert self.map_index is not None
         return TaskScope("dag", "run", self.name, self.map_index)
+
+    @property
+    def collection(self) -> str:
+        """The address of everything together."""
+        return f"/execution/store/asset/by-name?name={quote(self.name)}" if self.map_index is None else self.path(None)
 
     def path(self, key: str | None, *, all_map_indices: bool = False) -> str:
         """Return the address of a key; of everything, if it is None."""
@@ -119,14 +125,31 @@ class Connection:
         """Read a key."""
         return await self._ask("GET", target.path(key), target)
 
-    async def put(self, target: Target, key: str, value: Any, *, expires_at: datetime | None = None) -> Answer:
-        """Set a key."""
-        expiry = {} if expires_at is None else {"expires_at": expires_at.isoformat()}
-        return await self._ask("PUT", target.path(key), target, json.dumps({"value": value, **expiry}).encode())
+    async def put(
+        self,
+        target: Target,
+        key: str,
+        value: Any,
+        *,
+        expires_at: datetime | None = None,
+        headers: Mapping[str, str] = MappingProxyType({}),
+    ) -> Answer:
+        """Set a key.
 
-    async def delete(self, target: Target, key: str) -> Answer:
+        Args:
+            headers: Conditions.
+        """
+        expiry = {} if expires_at is None else {"expires_at": expires_at.isoformat()}
+        body = json.dumps({"value": value, **expiry}).encode()
+        return await self._ask("PUT", target.path(key), target, body, headers)
+
+    async def batch(self, target: Target, *operations: Mapping[str, Any]) -> Answer:
+        """Do operations, all or none."""
+        return await self._ask("POST", target.collection, target, json.dumps({"operations": operations}).encode())
+
+    async def delete(self, target: Target, key: str, *, headers: Mapping[str, str] = MappingProxyType({})) -> Answer:
         """Remove a key."""
-        return await self._ask("DELETE", target.path(key), target)
+        return await self._ask("DELETE", target.path(key), target, headers=headers)
 
     async def clear(self, target: Target, *, all_map_indices: bool = False) -> Answer:
         """Remove every key."""
@@ -142,7 +165,14 @@ class Connection:
             self._streams[1].transport.abort()
             self._streams = None
 
-    async def _ask(self, method: str, path: str, target: Target | None, body: bytes | None = None) -> Answer:
+    async def _ask(
+        self,
+        method: str,
+        path: str,
+        target: Target | None,
+        body: bytes | None = None,
+        headers: Mapping[str, str] = MappingProxyType({}),
+    ) -> Answer:
         """Send a request and wait for the answer.
 
         Raises:
@@ -150,7 +180,7 @@ class Connection:
             TimeoutError: There is none for very long.
         """
         try:
-            return await asyncio.wait_for(self._exchange(request(method, path, target, body)), ANSWER_SECONDS)
+            return await asyncio.wait_for(self._exchange(request(method, path, target, body, headers)), ANSWER_SECONDS)
         except asyncio.IncompleteReadError as error:
             self.close()
             raise ConnectionResetError("the server went away") from error
@@ -170,9 +200,15 @@ class Connection:
         return Answer(int(first.split(b" ")[1]), headers, body)
 
 
-def request(method: str, path: str, target: Target | None, body: bytes | None = None) -> bytes:
+def request(
+    method: str,
+    path: str,
+    target: Target | None,
+    body: bytes | None = None,
+    headers: Mapping[str, str] = MappingProxyType({}),
+) -> bytes:
     """Return a request as it is sent."""
-    lines = [f"{method} {path} HTTP/1.1", "Host: localhost"]
+    lines = [f"{method} {path} HTTP/1.1", "Host: localhost", *(f"{name}: {text}" for name, text in headers.items())]
     if target is not None:
         lines.append(f"Authorization: Bearer {target.token}")
     if body is not None:

@@ -22,7 +22,12 @@ pytestmark = pytest.mark.anyio
 
 DAY = 86_400
 TASK = TaskScope("dag", "run", "task")
-RULES = CleanUpRules(batch_size=10, asset_grace=timedelta(days=7), directory_retention=timedelta(days=90))
+RULES = CleanUpRules(
+    batch_size=10,
+    asset_grace=timedelta(days=7),
+    directory_retention=timedelta(days=90),
+    history_retention=timedelta(days=30),
+)
 
 
 class Rests:
@@ -93,11 +98,17 @@ async def test_nothing_is_over(clean_up: CleanUp, store: Store, registry: Regist
 async def test_everything_that_is_over_is_removed(
     clean_up: CleanUp, store: Store, registry: Registry, clock: FakeClock
 ) -> None:
-    """Expired entries, assets with their state and task instances without go, each after its own time; counts agree."""
+    """What is over goes, each kind in its time: an asset with its state, a task instance without; the counts agree."""
     await expiring(store, clock, 3)
     await registry.register_task_instances([TaskInstance(uuid4(), TASK)])
     asset = await inactive_asset(store, registry)
-    for days, overdue in ((6, Overdue(3, 0, 0)), (2, Overdue(0, 0, 1)), (83, Overdue(0, 1, 0)), (1, Overdue())):
+    for days, overdue in (
+        (6, Overdue(3, 0, 0, 0)),
+        (2, Overdue(0, 0, 1, 0)),
+        (23, Overdue(0, 0, 0, 4)),  # four sets; three expiries come six days later
+        (60, Overdue(0, 1, 0, 3)),
+        (1, Overdue()),
+    ):
         clock.advance(days * DAY)
         assert await clean_up.count() == overdue
         assert await clean_up() == overdue
@@ -147,25 +158,40 @@ async def test_many_task_instances_and_assets(
     assert list(await registry.assets()) == []
 
 
+async def test_many_changes(clean_up: CleanUp, store: Store, clock: FakeClock, rests: Rests) -> None:
+    """The history goes in batches, too; what is younger than its retention stays."""
+    for _ in range(2):
+        await store.apply(TASK, [Set("k", str(number)) for number in range(25)], writer=None)
+        clock.advance(29 * DAY)
+    assert await clean_up() == Overdue(changes=25)
+    assert len(rests.seconds) == 2
+    assert len((await store.history(TASK)).changes) == 25
+
+
 async def test_for_ever(store: Store, registry: Registry, clock: FakeClock, rests: Rests) -> None:
-    """Durations of zero keep assets and task instances for ever."""
+    """Durations of zero keep assets, task instances and the history for ever."""
     await registry.register_task_instances([TaskInstance(uuid4(), TASK)])
     asset = await inactive_asset(store, registry)
     clock.advance(1000 * DAY)
     clean_up = CleanUp(
-        store, registry, clock, CleanUpRules(asset_grace=timedelta(0), directory_retention=timedelta(0)), rest=rests
+        store,
+        registry,
+        clock,
+        CleanUpRules(asset_grace=timedelta(0), directory_retention=timedelta(0), history_retention=timedelta(0)),
+        rest=rests,
     )
     assert await clean_up.count() == await clean_up() == Overdue()
+    assert len(await store.changes(AssetScope(asset.asset_id))) == 1
     assert await registry.has_task_instance(TASK)
     assert (await registry.restore_asset(asset.asset_id)).active
 
 
 async def test_without_a_registry(store: Store, clock: FakeClock, rests: Rests) -> None:
-    """Where the host's directory knows what there is, only entries are removed."""
+    """Where the host's directory knows what there is, only entries and changes are removed."""
     await expiring(store, clock, 3)
     clock.advance(1000 * DAY)
     clean_up = CleanUp(store, None, clock, RULES, rest=rests)
-    assert await clean_up.count() == await clean_up() == Overdue(3, 0, 0)
+    assert await clean_up.count() == await clean_up() == Overdue(3, 0, 0, 4)
 
 
 async def test_what_nobody_counts(clock: FakeClock, rests: Rests) -> None:
@@ -173,6 +199,7 @@ async def test_what_nobody_counts(clock: FakeClock, rests: Rests) -> None:
 
     class UncountedStore(MemoryStore):
         count_expired = Store.count_expired
+        count_changes = Store.count_changes
 
     class UncountedRegistry(MemoryDirectory):
         count_overdue = Registry.count_overdue  # type: ignore[assignment]
@@ -182,7 +209,7 @@ async def test_what_nobody_counts(clock: FakeClock, rests: Rests) -> None:
     await inactive_asset(store, registry)
     clock.advance(8 * DAY)
     clean_up = CleanUp(store, registry, clock, RULES, rest=rests)
-    assert await clean_up.count() == Overdue(None, None, None)
+    assert await clean_up.count() == Overdue(None, None, None, None)
     assert await clean_up() == Overdue(3, 0, 1)
 
 
@@ -230,7 +257,12 @@ async def test_two_at_once(
 
 @pytest.mark.parametrize(
     "rules",
-    [{"batch_size": 0}, {"asset_grace": timedelta(-1)}, {"directory_retention": timedelta(microseconds=-1)}],
+    [
+        {"batch_size": 0},
+        {"asset_grace": timedelta(-1)},
+        {"directory_retention": timedelta(microseconds=-1)},
+        {"history_retention": timedelta(-1)},
+    ],
 )
 def test_rules_that_make_no_sense(rules: dict[str, object]) -> None:
     """Empty batches and negative durations are refused."""

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from statemount.errors import InvalidInputError, Problem
-from statemount.service.names import check_key, id_problem, key_problem, text_problem
+from statemount.service.names import check_key, id_problem, is_plain_key, key_problem, text_problem
 
 LOC = ("path", "key")
 
@@ -72,3 +72,12 @@ def test_the_limits() -> None:
     short = text_problem("ab", ("query", "name"), max_length=9, min_length=3)
     assert short is not None
     assert short.msg == "String should have at least 3 characters"
+
+
+@given(st.one_of(st.text(max_size=20), st.text("a\0\u00e9", min_size=510, max_size=515)))
+def test_plain_keys(key: str) -> None:
+    """A key that needs no closer look is one that nothing is wrong with, and any other key of ASCII is refused."""
+    if key.isascii():
+        assert is_plain_key(key) == (key_problem(key) is None)
+    else:
+        assert not is_plain_key(key)

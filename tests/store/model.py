@@ -79,6 +79,11 @@ class Model:
     options: StoreOptions
     rows: dict[str, Row] = field(default_factory=dict)
     log: list[Line] = field(default_factory=list)
+    seen: dict[int, tuple[Timestamp, dict[str, Row]]] = field(default_factory=dict)
+    """By revision: when it was, and the rows right after it."""
+    purged: dict[str | None, int] = field(default_factory=dict)
+    """By key, None = all: up to which revision values are not in the log any more."""
+    trimmed: int = 0
 
     def live(self, now: Timestamp) -> dict[str, Row]:
         """Return what is there, by key in byte order."""
@@ -90,15 +95,16 @@ class Model:
         Raises:
             FullError: The scope would hold too much.
         """
-        trial = replace(self, rows=dict(self.rows), log=list(self.log))
+        trial = replace(self, rows=dict(self.rows), log=list(self.log), seen=dict(self.seen), purged=dict(self.purged))
         results: list[Result] = []
         for operation in operations:
             result = trial._do(operation, max(now, self.updated_at), writer)
             results.append(result)
             if result.status == "failed":
                 return results
-        if len(trial.log) > len(self.log):
+        if trial.revision > self.revision:
             trial.updated_at = max(now, self.updated_at)
+        trial._trim(self.revision)
         self.__dict__.update(trial.__dict__)
         return results
 
@@ -117,22 +123,57 @@ class Model:
     def sweep(self, now: Timestamp) -> int:
         """Remove what is expired."""
         expired = [key for key, row in self.rows.items() if not row.is_live(now)]
+        before = self.revision
         for key in expired:
             del self.rows[key]
             self.updated_at = max(now, self.updated_at)
             self._note("expire", key, self.updated_at)
+        self._trim(before)
         return len(expired)
+
+    def _trim(self, before: int) -> None:
+        """Shorten the log if there is a round number among the revisions after one."""
+        most = self.options.max_changes
+        for revision in range(before + 1, self.revision + 1):
+            if revision % (most // 10 + 10) == 0:
+                self._remove_lines([line.revision for line in self.log if line.revision <= revision - most])
+
+    def trim(self, at: Timestamp) -> int:
+        """Remove lines from before a time."""
+        old = [line.revision for line in self.log if line.at < at]
+        self._remove_lines(old)
+        return len(old)
+
+    def _remove_lines(self, revisions: Sequence[int]) -> None:
+        self.log = [line for line in self.log if line.revision not in revisions]
+        self.trimmed = max(self.trimmed, *revisions, 0)
+
+    def was(self, key: str, revision: int, at: Timestamp | None = None) -> Row | None:
+        """Return what the key had right after a revision, or at a later time, whether or not that is known anywhere."""
+        if revision not in self.seen:
+            return None
+        when, rows = self.seen[revision]
+        row = rows.get(key)
+        return row if row is not None and row.is_live(when if at is None else at) else None
+
+    def has_logged(self, key: str, row: Row) -> bool:
+        """Tell whether the log still has a value, provided that it keeps values at all."""
+        gone = max(self.trimmed, self.purged.get(key, 0), self.purged.get(None, 0))
+        return row.revision > gone
 
     def _note(self, kind: str, key: str | None, at: Timestamp, size: int = 0, writer: Writer | None = None) -> None:
         self.revision += 1
         self.log.append(Line(self.revision, kind, key, at, size, writer))
+        self.seen[self.revision] = at, dict(self.rows)
 
     def _do(self, operation: Operation, now: Timestamp, writer: Writer | None) -> Result:
         if isinstance(operation, CheckScope):
             seen = self.revision if self.log else 0
             return Result("unchanged" if operation.condition.holds(seen) else "failed", seen)
         if isinstance(operation, Clear):
-            if not self.live(now):
+            if operation.purge:
+                self.purged[None] = self.revision
+            if not self.live(now) and not (operation.purge and self.rows):
                 return Result("unchanged", 0)
             self.rows.clear()
             self._note("clear", None, now, writer=writer)
@@ -153,6 +194,8 @@ class Model:
             del self.rows[key]
             self._note("expire", key, now)
         if isinstance(operation, Delete):
+            if operation.purge:
+                self.purged[key] = self.revision
             if found is None:
                 return Result("unchanged", 0)
             del self.rows[key]

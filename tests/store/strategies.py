@@ -56,11 +56,11 @@ updates = st.one_of(
 operations = st.one_of(
     st.builds(Set, keys, values, expiries, conditions),
     st.builds(Set, keys, values, expiries, conditions),
-    st.builds(Delete, keys, conditions),
+    st.builds(Delete, keys, conditions, st.sampled_from([False, False, True])),
     updates,
     st.builds(Get, keys, conditions),
     st.builds(Check, keys, conditions.filter(lambda condition: condition is not None)),
-    st.builds(Clear),
+    st.builds(Clear, purge=st.sampled_from([False, False, True])),
     st.builds(CheckScope, scope_conditions),
 )
 batches = st.lists(operations, min_size=1, max_size=5)

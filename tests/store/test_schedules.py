@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from typing_extensions import override
 
 from statemount.database.connections import Connections
+from statemount.database.lane import Lane
 from statemount.database.schema import TableNames
 from statemount.database.url import DatabaseUrl
 from statemount.interfaces import Store
@@ -171,12 +172,10 @@ async def crowded(backend_url: str | None) -> AsyncIterator[Store]:
     connections = Connections(DatabaseUrl(backend_url))
     await connections.open()
     store = DatabaseStore(connections, tables=TableNames(), clock=FakeClock())
-    for writer in store._writers:
-        assert writer._max_operations > MOST_IN_A_GROUP
-        writer._max_operations = MOST_IN_A_GROUP
-    for reader in store._readers:
-        assert reader._max_operations > MOST_IN_A_GROUP
-        reader._max_operations = MOST_IN_A_GROUP
+    lanes: list[Lane[Any, Any]] = [*store._writers, store._reader]
+    for lane in lanes:
+        assert lane._max_operations > MOST_IN_A_GROUP
+        lane._max_operations = MOST_IN_A_GROUP
     await store.open()
     yield store
     await store.close()

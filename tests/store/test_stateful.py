@@ -17,7 +17,7 @@ from statemount.database.url import DatabaseUrl
 from statemount.database.version import Schema
 from statemount.errors import NotFoundError, ScopeFullError
 from statemount.interfaces import Store
-from statemount.model import AssetScope, Entry, MappedTask, Run, Scope, TaskScope, Timestamp, Writer
+from statemount.model import AssetScope, Entry, History, MappedTask, Run, Scope, TaskScope, Timestamp, Writer
 from statemount.operations import Clear, Operation, Outcome, Result
 from statemount.store.database import DatabaseStore
 from statemount.store.memory import MemoryStore
@@ -28,7 +28,7 @@ from tests.store.strategies import KEYS, batches, keys, steps, writers
 
 T = TypeVar("T")
 
-OPTIONS = StoreOptions(max_entries=4, max_bytes=60, tombstone_seconds=3)
+OPTIONS = StoreOptions(max_entries=4, max_bytes=60, max_changes=6, tombstone_seconds=3)
 RUN = Run("dag", "run")
 TASK = MappedTask("dag", "run", "task")
 SCOPES: list[Scope] = [
@@ -149,12 +149,25 @@ class StoreMachine(RuleBasedStateMachine):
         assert sum(self.run(at_once())) == expected
         assert self.run(self.store.count_expired()) == 0
 
-    @rule(writer=writers)
-    def clear_task(self, writer: Writer | None) -> None:
+    @rule(seconds=st.integers(0, 6))
+    def trim(self, seconds: int) -> None:
+        """Trims at once remove old lines of the log, once."""
+        before = self.clock.now - seconds * SECOND
+        expected = sum(model.trim(before) for model in self.models.values())
+        assert self.run(self.store.count_changes(before=before)) == expected
+
+        async def at_once() -> Sequence[int]:
+            return await asyncio.gather(*(self.store.trim(before=before) for _ in range(2)))
+
+        assert sum(self.run(at_once())) == expected
+        assert self.run(self.store.count_changes(before=before)) == 0
+
+    @rule(writer=writers, clear=st.sampled_from([Clear(), Clear(purge=True)]))
+    def clear_task(self, writer: Writer | None, clear: Clear) -> None:
         """Clearing a task clears every map index of it that holds something."""
-        outcome = self.run(self.store.apply(TASK, [Clear()], writer=writer))
+        outcome = self.run(self.store.apply(TASK, [clear], writer=writer))
         models = [model for scope, model in self.models.items() if isinstance(scope, TaskScope)]
-        results = [model.apply([Clear()], self.clock.now, writer)[0].status for model in models]
+        results = [model.apply([clear], self.clock.now, writer)[0].status for model in models]
         assert outcome.results == (Result("changed" if "changed" in results else "unchanged", 0),)
 
     @precondition(lambda self: self.models)
@@ -182,6 +195,13 @@ class StoreMachine(RuleBasedStateMachine):
             assert without_order_of_expiries([Line.of(change) for change in log]) == without_order_of_expiries(
                 model.log
             )
+            history = self.run(self.store.history(scope))
+            assert history == History(tuple(reversed(log)), model.revision, model.trimmed == 0)
+            for change in log:
+                assert change.value is None or isinstance(scope, AssetScope)
+                if change.kind == "set" and isinstance(scope, AssetScope):
+                    row = model.seen[change.revision][1][str(change.key)]
+                    assert change.value == (row.value if model.has_logged(str(change.key), row) else None)
             for key in KEYS:
                 assert _row(self.run(self.store.read(scope, key))) == live.get(key)
 

@@ -35,17 +35,18 @@ Told = tuple[str, int, "str | None"]
 
 @asynccontextmanager
 async def open_store(url: str | None, clock: FakeClock) -> AsyncIterator[Store]:
-    """Open a store for the length of a block.
+    """Open a store, which trims no log by itself, for the length of a block.
 
     Args:
         url: Of the database; None = in memory.
     """
+    options = StoreOptions(max_entries=5000, max_changes=0)
     if url is None:
-        yield MemoryStore(clock=clock, options=StoreOptions(max_entries=5000))
+        yield MemoryStore(clock=clock, options=options)
         return
     connections = Connections(DatabaseUrl(url))
     await connections.open()
-    store = DatabaseStore(connections, tables=TableNames(), clock=clock, options=StoreOptions(max_entries=5000))
+    store = DatabaseStore(connections, tables=TableNames(), clock=clock, options=options)
     await store.open()
     yield store
     await store.close()

@@ -382,16 +382,16 @@ def test_conditions_together(sent: Mapping[bytes, bytes], holds: set[int | None]
 
 def test_long_headers_take_no_time() -> None:
     """A header as long as is looked at is read once, whatever stands in it; a longer one is not looked at."""
-    tags = b",".join(b'"%d"' % number for number in range(2300))
+    tags = b",".join(b'"%d"' % number for number in range(9000))
     condition = condition_of(_request((b"if-match", tags)))
     assert condition is not None
     assert condition.revisions is not None
-    assert len(condition.revisions) == 2300
+    assert len(condition.revisions) == 9000
     longest = MAX_HEADER_BYTES - 3
     for text in (b" " * longest + b"x", b'"' * longest, b'""' + b" " * longest + b"x", b'W/"' + b"1" * longest):
         with pytest.raises(MalformedConditionError, match="must be"):
             condition_of(_request((b"if-none-match", text)))
     assert condition_of(_request((b"if-match", b", " * (longest // 2)))) == Condition(None, frozenset())
     for text in (b", " * MAX_HEADER_BYTES, b"*" + b" " * MAX_HEADER_BYTES):
-        with pytest.raises(MalformedConditionError, match="at most 16384 bytes"):
+        with pytest.raises(MalformedConditionError, match="at most 65536 bytes"):
             condition_of(_request((b"if-match", text)))

@@ -23,6 +23,7 @@ from statemount.errors import (
     StateMountError,
     TooLargeError,
     UnavailableError,
+    UpdateFailedError,
     WriteOutcomeUnknownError,
 )
 from statemount.model import Entry, Scope
@@ -164,6 +165,8 @@ def _example(kind: type[Exception]) -> Exception:
         return kind(b"GET")
     if issubclass(kind, web_errors.MissingKeyError):
         return kind("key", "k")
+    if issubclass(kind, UpdateFailedError):
+        return kind("x", None)
     return kind("x")
 
 
@@ -189,7 +192,7 @@ async def _never() -> Any:
 def test_problem_types_are_unique() -> None:
     """Every kind of error is in the registry once, with a type of its own."""
     names = [kind.name for kind in PROBLEM_TYPES]
-    assert len(set(names)) == len(names) == 24
+    assert len(set(names)) == len(names) == 29
     assert {kind.uri for kind in PROBLEM_TYPES} == {f"urn:statemount:problem:{name}" for name in names}
     assert all(400 <= kind.status < 600 for kind in PROBLEM_TYPES)
 

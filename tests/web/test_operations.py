@@ -10,7 +10,7 @@ import pytest
 from statemount.mount import StateMount
 from statemount.web.operations import ApiOperation, router_of
 from statemount.web.parameters import Parameters
-from statemount.web.variants import WATCH
+from statemount.web.variants import VARIANTS, WATCH
 from tests.contract.rows import USER
 from tests.contract.transports import Answer, ask
 from tests.contract.world import Place, StillClock, make_state
@@ -41,6 +41,7 @@ _GIVEN = {
     "asset_id": "<name-id>",
     "name": "<name%>",
     "uri": "<name-uri%>",
+    "list": "true",
 }
 
 
@@ -88,11 +89,12 @@ def test_parameters_of_the_path(case: tuple[str, ApiOperation]) -> None:
 
 @pytest.mark.parametrize("case", _PUBLIC, ids=_id)
 async def test_permission(case: tuple[str, ApiOperation], place: Place) -> None:
-    """An operation is refused without its permission, and only without it."""
+    """An operation is refused without any of its permissions, and only without them."""
     prefix, operation = case
-    every = set(str(USER.changes["scope"]).split())
-    assert operation.permission in every
-    for scope, is_refused in ((every - {operation.permission}, True), ({operation.permission}, False)):
+    every, needed = set(str(USER.changes["scope"]).split()), set(operation.permissions)
+    assert needed
+    assert needed <= every
+    for scope, is_refused in (*((every - {one}, True) for one in needed), (needed, False)):
         answer = await _call(place, prefix, operation, {}, {}, scope=" ".join(map(str, sorted(map(str, scope)))))
         assert (answer.status == 403) is is_refused
 
@@ -116,6 +118,8 @@ async def test_described_parameters_are_read(case: tuple[str, ApiOperation], pla
 def _wrong(model: type[Parameters]) -> dict[str, str]:
     wrong: dict[str, str] = {}
     for name, field in model.model_fields.items():
+        if name == "list":  # anything else is no request for a list
+            continue
         kinds = {field.annotation, *get_args(field.annotation)}
         wrong[name] = "%00" if str in kinds else "x"
     return wrong
@@ -170,9 +174,11 @@ async def _call(
         changes = USER.changes if scope is None else {**USER.changes, "scope": scope}
         token = place.token(type(USER)(changes))
     headers = {"authorization": f"Bearer {token}", "content-type": "application/json"}
-    method = operation.method
-    if method == WATCH:  # which ends at once, for nobody says that the reader is still there
-        method, headers["accept"] = "GET", "text/event-stream"
+    if operation.body is None and operation.takes_merge_patch:
+        headers["content-type"] = "application/merge-patch+json"
+    if operation.method == WATCH:  # which ends at once, for nobody says that the reader is still there
+        headers["accept"] = "text/event-stream"
     if body is None:
-        body = b'{"value": 1}' if operation.body is not None else None
+        body = b'{"value": 1}' if operation.takes_body else None
+    method = "GET" if operation.method in VARIANTS else operation.method
     return await ask(place.state, method, place.fill(target), headers, body)

@@ -9,6 +9,7 @@ from uuid import uuid4
 
 import pytest
 
+from tests.client.meanwhile import Meanwhile
 from tests.worker.s3 import S3Server, serving_s3
 
 if TYPE_CHECKING:
@@ -34,3 +35,9 @@ def place(request: pytest.FixtureRequest, tmp_path: Path) -> ObjectStore:
     server: S3Server = request.getfixturevalue("s3_server")
     store: S3Store = S3Store.from_url(f"s3://{server.bucket}/{uuid4()}", **server.options)
     return store
+
+
+@pytest.fixture
+def meanwhile() -> Meanwhile:
+    """Return what makes a worker late, once its transports are those of :func:`~tests.client.meanwhile.late`."""
+    return Meanwhile()

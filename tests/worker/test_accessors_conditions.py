@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
-import httpx
 import pytest
 
-from statemount.client import Retries, StateValue, UnexpectedAnswerError
+from statemount.client import ClaimedError, Retries, StateValue, UnexpectedAnswerError
+from statemount.clock import system_clock
 from statemount.errors import (
     AuthenticationError,
     InvalidInputError,
@@ -21,6 +21,7 @@ from statemount.errors import (
 )
 from statemount.worker import BackendError, MissingObjectError, StateAccessor, Worker
 from statemount.worker.object_storage import ObjectStorageBackend
+from tests.client.meanwhile import Meanwhile, late
 from tests.client.support import AUTH, FaultyServer, answer
 from tests.worker.accessors import FORMS, Site, site
 
@@ -63,60 +64,6 @@ def objects_at(place: MemoryStore) -> list[str]:
     import obstore
 
     return sorted(found["path"] for part in obstore.list(place) for found in part)
-
-
-class Meanwhile:
-    """Does something right before the next request with a method is sent."""
-
-    def __init__(self) -> None:
-        self._todo: list[tuple[str, Callable[[], object]]] = []
-
-    @contextmanager
-    def before(self, method: str, then: Callable[[], object]) -> Iterator[None]:
-        """Do it within this block; that a request comes is checked."""
-        self._todo.append((method, then))
-        yield
-        assert self._todo == []
-
-    def look(self, request: httpx.Request) -> None:
-        """See whether this is the request."""
-        if self._todo and self._todo[0][0] == request.method:
-            self._todo.pop()[1]()
-
-
-class LateTransport(httpx.HTTPTransport):
-    """Sends as usual, once something else was done."""
-
-    def __init__(self, meanwhile: Meanwhile) -> None:
-        super().__init__(verify=False)  # certificates take longer to load than a test
-        self._meanwhile = meanwhile
-
-    def handle_request(self, request: httpx.Request) -> httpx.Response:
-        self._meanwhile.look(request)
-        return super().handle_request(request)
-
-
-class LateAsyncTransport(httpx.AsyncHTTPTransport):
-    """Sends as usual, once something else was done."""
-
-    def __init__(self, meanwhile: Meanwhile) -> None:
-        super().__init__(verify=False)  # certificates take longer to load than a test
-        self._meanwhile = meanwhile
-
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        self._meanwhile.look(request)
-        return await super().handle_async_request(request)
-
-
-@pytest.fixture
-def meanwhile() -> Meanwhile:
-    """Return what makes a worker late, which :func:`late` gives to it."""
-    return Meanwhile()
-
-
-def late(meanwhile: Meanwhile) -> dict[str, Any]:
-    """Return the options of a worker."""
-    return {"transport": LateTransport(meanwhile), "async_transport": LateAsyncTransport(meanwhile)}
 
 
 def worker_of(here: Site, keeping: Keeping, place: MemoryStore, **options: Any) -> Worker:
@@ -371,3 +318,48 @@ async def test_a_version_that_cannot_be_removed(
         await memory.call(worker.task_state, "set", "key", 2, if_revision=revision)
         assert await memory.call(worker.task_state, "get", "key") == 2
     assert [record.levelno for record in caplog.records if "had before" in record.message] == [logging.WARNING]
+
+
+@pytest.mark.parametrize("keeping", KEEPINGS)
+async def test_a_claim(here: Site, keeping: Keeping, place: MemoryStore) -> None:
+    """A task claims a key of its state for a time, wherever its values are, and one that is taken is refused."""
+    ahead = 3600 * 1_000_000
+    async with worker_of(here, keeping, place, clock=lambda: system_clock() + ahead) as worker:
+        state = worker.task_state
+        if here.form == "sync":
+
+            def hold() -> int:
+                with state.claim("lock", ttl=60, holder="me") as held:
+                    with pytest.raises(ClaimedError):
+                        state.claim("lock", ttl=60).take()
+                    return held.token
+
+            assert await asyncio.to_thread(hold) > 0
+        else:
+            async with state.aclaim("lock", ttl=60, holder="me") as held:
+                with pytest.raises(ClaimedError):
+                    await state.aclaim("lock", ttl=60).take()
+                entry = await here.task_entry("lock")
+                assert entry is not None
+                assert (entry.revision, entry.value["holder"]) == (held.token, "me")
+                assert entry.expires_at is not None
+                assert timedelta(minutes=60) < entry.expires_at - entry.updated_at < timedelta(minutes=62)
+        assert await here.task_entry("lock") is None
+    assert objects_at(place) == []
+
+
+@pytest.mark.parametrize("kind", STATES)
+async def test_the_state_as_the_server_has_it(memory: Site, kind: str, place: MemoryStore) -> None:
+    """Batches, lists and updates in one step are those of the client, with references where a backend has the value."""
+    async with worker_of(memory, "objects", place) as worker:
+        state = state_of(memory, worker, kind)
+        await memory.call(state, "set", "kept", {"large": True})
+        if memory.form == "sync":
+            assert await asyncio.to_thread(state.server.increment, "rows", 5) == 5
+            page = await asyncio.to_thread(state.server.list)
+        else:
+            assert await state.aserver.increment("rows", 5) == 5
+            page = await state.aserver.list()
+        kept, rows = page.entries
+        assert (kept.key, list(kept.value)) == ("kept", ["__airflow_state_ref__"])
+        assert (rows.key, rows.value) == ("rows", 5)

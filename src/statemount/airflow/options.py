@@ -58,6 +58,7 @@ class AirflowOptions:
             issuer=self.issuers or None,
             leeway=self.leeway,
             renewal_lifetime=self.lifetime,
+            allow_short_secret=True,  # as Airflow does, whose own is of 24 bytes
         )
 
     def mount(self, settings: Settings, tokens: JWTAuth, users: Users) -> StateMount:

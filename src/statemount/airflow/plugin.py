@@ -9,13 +9,12 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from airflow.configuration import conf
-from airflow.plugins_manager import AirflowPlugin
 from jwt import ExpiredSignatureError
 from jwt import InvalidTokenError as RefusedTokenError
 
 from statemount.airflow.names import PREFIX
 from statemount.airflow.options import AirflowOptions
-from statemount.airflow.tokens import TokenMiddleware, with_first_credentials
+from statemount.airflow.tokens import LateMiddleware, TokenMiddleware, with_first_credentials
 from statemount.airflow.users import Method
 from statemount.auth.jwt import JWTAuth
 from statemount.errors import InvalidTokenError
@@ -26,6 +25,12 @@ from statemount.web.requests import Receive, Send
 
 if TYPE_CHECKING:
     from statemount.mount import StateMount
+
+    class AirflowPlugin:
+        """For type checkers: Airflow is not installed where they run."""
+
+else:
+    from airflow.plugins_manager import AirflowPlugin
 
 
 def _listed(section: str, key: str) -> tuple[str, ...]:
@@ -114,12 +119,16 @@ class StateApp:
         await _mounted().state(scope, receive, send)
 
 
-class StateTokenMiddleware(TokenMiddleware):
-    """The middleware, made with Airflow's API server: what cannot work keeps that from starting, and says why."""
+class StateTokenMiddleware(LateMiddleware):
+    """The middleware of the API server in which the app is."""
 
     def __init__(self, app: AsgiApp) -> None:
-        mounted = _mounted()
-        super().__init__(app, state=mounted.state, auth=mounted.auth, lifetime=mounted.lifetime)
+        super().__init__(app, _with_state)
+
+
+def _with_state(app: AsgiApp) -> AsgiApp:
+    mounted = _mounted()
+    return TokenMiddleware(app, state=mounted.state, auth=mounted.auth, lifetime=mounted.lifetime)
 
 
 class StatePlugin(AirflowPlugin):
@@ -130,12 +139,16 @@ class StatePlugin(AirflowPlugin):
     fastapi_root_middlewares: ClassVar[list[Any]] = [{"middleware": StateTokenMiddleware, "name": "statemount tokens"}]
 
 
-class OnlyTokenMiddleware(TokenMiddleware):
+class OnlyTokenMiddleware(LateMiddleware):
     """The middleware where the app runs elsewhere."""
 
     def __init__(self, app: AsgiApp) -> None:
-        options = airflow_options()
-        super().__init__(app, state=None, auth=options.tokens(), lifetime=options.lifetime)
+        super().__init__(app, _without_state)
+
+
+def _without_state(app: AsgiApp) -> AsgiApp:
+    options = airflow_options()
+    return TokenMiddleware(app, state=None, auth=options.tokens(), lifetime=options.lifetime)
 
 
 class StateTokenPlugin(AirflowPlugin):

@@ -14,6 +14,7 @@ from statemount.client.environment import URL
 from statemount.errors import ConfigurationError
 from statemount.model import TaskScope
 from statemount.worker import Worker, worker_backend
+from statemount.worker.environment import retention_of_environment
 
 _EXECUTION = "/execution"
 _SPENT = 0.7  # of a token's life, after which another one is asked for
@@ -34,7 +35,7 @@ def current_worker(**options: Any) -> Worker:
     task_instance = _task_instance()
     token = TaskToken(_ask)
     token()
-    options.setdefault("backend", worker_backend())
+    options = {"backend": worker_backend(), "default_retention": retention_of_environment(), **options}
     return Worker(
         os.environ.get(URL) or state_url(_execution_url()),
         token=token,

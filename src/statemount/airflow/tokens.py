@@ -10,11 +10,18 @@ from __future__ import annotations
 
 import json
 import logging
+from collections.abc import Callable
 from uuid import UUID
 
 from statemount.airflow.names import CONNECTION_ID, CONNECTION_TYPE
 from statemount.auth.jwt import JWTAuth
-from statemount.errors import AuthenticationError, ForbiddenError, InvalidTokenError, UnavailableError
+from statemount.errors import (
+    AuthenticationError,
+    ConfigurationError,
+    ForbiddenError,
+    InvalidTokenError,
+    UnavailableError,
+)
 from statemount.interfaces import AsgiScope
 from statemount.web.below import AsgiApp
 from statemount.web.lifespan import Startable, serve_lifespan
@@ -76,6 +83,34 @@ class TokenMiddleware:
             "port": None,
             "extra": json.dumps({"lifetime": self._lifetime}),
         }
+
+
+class LateMiddleware:
+    """A middleware that is made when the server starts: what cannot work keeps it from starting, and says why.
+
+    An error of the constructor would not: Starlette makes its middleware when it is called first, and a server takes
+    that for an application that knows no lifespan, and answers every request with 500.
+
+    Args:
+        make: Returns the middleware around the host app; may raise ConfigurationError.
+    """
+
+    def __init__(self, app: AsgiApp, make: Callable[[AsgiApp], AsgiApp]) -> None:
+        self.app = app
+        self._make = make
+        self._made: AsgiApp | None = None
+
+    async def __call__(self, scope: AsgiScope, receive: Receive, send: Send) -> None:
+        """Pass the call on to the middleware, or say that the server cannot start."""
+        try:
+            made = self._made = self._made or self._make(self.app)
+        except ConfigurationError as error:
+            if scope["type"] != "lifespan":
+                raise
+            await receive()
+            await send({"type": "lifespan.startup.failed", "message": f"statemount: {error}"})
+            return
+        await made(scope, receive, send)
 
 
 def with_first_credentials(scope: AsgiScope) -> AsgiScope:

@@ -256,11 +256,10 @@ def _check_length(length: int, algorithms: Sequence[str], *, allow_short: bool) 
     if length >= wanted:
         return
     if not allow_short or length < LEAST_SECRET_BYTES:
-        least = LEAST_SECRET_BYTES if allow_short else wanted
-        raise ConfigurationError(
-            f"the shared secret must have at least {least} bytes with {demanding} (RFC 7518 asks for {wanted}),"
-            f" but has {length}"
-        )
+        least = f"{LEAST_SECRET_BYTES} bytes, even if short ones are allowed"
+        if not allow_short:
+            least = f"{wanted} bytes with {demanding} (RFC 7518), unless short ones are allowed"
+        raise ConfigurationError(f"the shared secret must have at least {least}; it has {length}")
     _logger.warning("the shared secret has %d bytes; RFC 7518 asks for %d with %s", length, wanted, demanding)
 
 

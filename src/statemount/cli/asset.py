@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from datetime import datetime
 from functools import wraps
 from typing import Any
 
@@ -10,18 +11,27 @@ import click
 
 from statemount.cli.entries import ASSET_ENTRIES, entries_of
 from statemount.cli.remote import on_server
+from statemount.cli.shared_commands import add_shared_commands, entry_as_of
 from statemount.cli.state_group import (
     entry_json_option,
+    if_revision_option,
+    if_scope_revision_option,
     key_argument,
+    keys_only_option,
     limit_option,
     list_json_option,
+    merge_option,
+    past_revision_option,
+    past_time_option,
+    prefix_option,
+    purge_option,
     raw_option,
     state_group,
     text_option,
     value_argument,
 )
 from statemount.cli.values import read_value
-from statemount.client import PublicAssetState, StateClient
+from statemount.client import PublicAssetState, StateClient, StatePage
 from statemount.errors import AssetNotFoundError, ConflictError, ForbiddenError
 from statemount.model import Asset
 
@@ -44,60 +54,82 @@ def _on_asset(function: Callable[..., None]) -> Callable[..., None]:
 
 @asset.command("list")
 @limit_option
+@prefix_option
+@keys_only_option
 @list_json_option
 @_on_asset
-def _list(state: PublicAssetState, *, limit: int | None, as_json: bool) -> None:
+def _list(state: PublicAssetState, *, limit: int | None, prefix: str, keys_only: bool, as_json: bool) -> None:
     """Print the entries of ASSET (an id, a name or a URI) by key. Long values are cut."""
-    pages = entries_of(lambda size, offset: state.list(limit=size, offset=offset), limit)
-    ASSET_ENTRIES.print_list(pages, as_json=as_json)
+
+    def part(size: int, offset: int) -> StatePage:
+        return state.list(limit=size, offset=offset, prefix=prefix, keys_only=keys_only)
+
+    ASSET_ENTRIES.print_list(entries_of(part, limit), as_json=as_json, keys_only=keys_only)
 
 
 @asset.command("get")
 @entry_json_option
 @raw_option
+@past_revision_option
+@past_time_option
 @_on_asset
 @key_argument
-def _get(state: PublicAssetState, *, key: str, as_json: bool, is_raw: bool) -> None:
+def _get(
+    state: PublicAssetState, *, key: str, as_json: bool, is_raw: bool, revision: int | None, at: datetime | None
+) -> None:
     """Print the value of a key of ASSET (an id, a name or a URI), as JSON."""
-    ASSET_ENTRIES.print_one(state.get(key), as_json=as_json, is_raw=is_raw)
+    ASSET_ENTRIES.print_one(entry_as_of(state, key, revision, at), as_json=as_json, is_raw=is_raw)
 
 
 @asset.command("set")
 @text_option
+@if_revision_option
 @_on_asset
 @key_argument
 @value_argument
-def _set(state: PublicAssetState, *, key: str, value: str, is_text: bool) -> None:
+def _set(state: PublicAssetState, *, key: str, value: str, is_text: bool, if_revision: int | None) -> None:
     """Create or overwrite a key of ASSET (an id, a name or a URI).
 
     VALUE is JSON; @FILE is what is in a file, - what comes from stdin.
     """
-    state.set(key, read_value(value, is_text=is_text))
+    state.set(key, read_value(value, is_text=is_text), if_revision=if_revision)
 
 
 @asset.command("patch")
 @text_option
+@merge_option
+@if_revision_option
 @_on_asset
 @key_argument
 @value_argument
-def _patch(state: PublicAssetState, *, key: str, value: str, is_text: bool) -> None:
+def _patch(
+    state: PublicAssetState, *, key: str, value: str, is_text: bool, is_merge: bool, if_revision: int | None
+) -> None:
     """Set the value of a key of ASSET (an id, a name or a URI) that exists. VALUE is as for set."""
-    state.patch(key, read_value(value, is_text=is_text))
+    change = state.merge if is_merge else state.patch
+    change(key, read_value(value, is_text=is_text), if_revision=if_revision)
 
 
 @asset.command("delete")
+@if_revision_option
+@purge_option
 @_on_asset
 @key_argument
-def _delete(state: PublicAssetState, *, key: str) -> None:
+def _delete(state: PublicAssetState, *, key: str, if_revision: int | None, purge: bool) -> None:
     """Remove a key of ASSET (an id, a name or a URI), if it is there."""
-    state.delete(key)
+    state.delete(key, if_revision=if_revision, purge=purge)
 
 
 @asset.command("clear")
+@if_scope_revision_option
+@purge_option
 @_on_asset
-def _clear(state: PublicAssetState) -> None:
+def _clear(state: PublicAssetState, *, if_revision: int | None, purge: bool) -> None:
     """Remove every key of ASSET (an id, a name or a URI)."""
-    state.clear()
+    state.clear(if_revision=if_revision, purge=purge)
+
+
+add_shared_commands(asset, _on_asset, "ASSET (an id, a name or a URI)")
 
 
 def _asset_id(client: StateClient, text: str) -> int:

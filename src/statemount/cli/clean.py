@@ -26,10 +26,11 @@ from statemount.service.clean_up import Overdue
 )
 @click.option("--dry-run", is_flag=True, help="Count what would be removed, and remove nothing.")
 def clean(dry_run: bool, **given: object) -> None:
-    """Remove expired entries, and assets and task instances that are over their time.
+    """Remove expired entries, and assets, task instances and changes of the history that are over their time.
 
-    It does at once what every server does in the background, and may be run while they are at work. How long assets and
-    task instances are kept is in the settings STATEMOUNT_ASSET_GRACE_DAYS and STATEMOUNT_DIRECTORY_RETENTION_DAYS.
+    It does at once what every server does in the background, and may be run while they are at work. How long assets,
+    task instances and changes are kept is in the settings STATEMOUNT_ASSET_GRACE_DAYS,
+    STATEMOUNT_DIRECTORY_RETENTION_DAYS and STATEMOUNT_HISTORY_RETENTION_DAYS.
     """
     if dry_run:
         click.echo(f"would remove {_told(run_with_state(given, lambda state: state.service.clean_up.count()))}")
@@ -50,6 +51,7 @@ def _told(overdue: Overdue) -> str:
         "expired entry/expired entries": overdue.entries,
         "task instance/task instances": overdue.task_instances,
         "asset/assets": overdue.assets,
+        "change of the history/changes of the history": overdue.changes,
     }
     *parts, last = (_counted(count, *nouns.split("/")) for nouns, count in counts.items())
     return f"{', '.join(parts)} and {last}"

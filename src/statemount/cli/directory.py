@@ -92,6 +92,22 @@ async def _remove_task_instance(state: StateMount, *, task_instance_id: UUID) ->
     click.echo(f"removed task instance {task_instance_id}")
 
 
+@directory.command("revoke")
+@click.option("--task-instance", "task_instance_id", metavar="UUID", type=click.UUID, help="Every token of it.")
+@click.option("--jti", help="The token with this jti, and those that it is renewed to.")
+@on_state
+async def _revoke(state: StateMount, *, task_instance_id: UUID | None, jti: str | None) -> None:
+    """Refuse tokens from now on, for 30 days: those of a task instance, or one. State and registrations stay."""
+    if task_instance_id is not None and jti is None:
+        await state.revoke_task_instance(task_instance_id)
+        click.echo(f"revoked the tokens of task instance {task_instance_id}")
+    elif task_instance_id is None and jti:
+        await state.revoke_token(jti)
+        click.echo(f"revoked the token {_one_line(jti)}")
+    else:
+        raise click.UsageError("Give either --task-instance or --jti.")
+
+
 @_asset.command("add")
 @click.argument("name")
 @click.option("--uri", help="Unless it is given, the name.")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -34,15 +34,14 @@ class EntryForm:
     field: str
     content: Callable[[StateEntry], Any]
 
-    def print_list(self, entries: Iterable[StateEntry], *, as_json: bool) -> None:
-        """Print several entries."""
+    def print_list(self, entries: Iterable[StateEntry], *, as_json: bool, keys_only: bool = False) -> None:
+        """Print several entries, with their values unless keys alone were asked for."""
+        has_values = not keys_only
         if as_json:
-            click.echo(json.dumps([self._document(entry) for entry in entries], indent=2))
+            click.echo(json.dumps([self._document(entry, has_value=has_values) for entry in entries], indent=2))
             return
-        rows = [("KEY", "VALUE", "UPDATED", self.heading), *map(self._cells, entries)]
-        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-        for row in rows:
-            click.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+        headings = ("KEY", "VALUE", "UPDATED", self.heading) if has_values else ("KEY", "UPDATED", self.heading)
+        print_table(headings, (self._cells(entry, has_value=has_values) for entry in entries))
 
     def print_one(self, entry: StateEntry, *, as_json: bool, is_raw: bool) -> None:
         """Print an entry's value as JSON; or all of the entry; or the value without quotes if it is a text.
@@ -58,17 +57,18 @@ class EntryForm:
         else:
             click.echo(json.dumps(self._document(entry) if as_json else entry.value, indent=2))
 
-    def _document(self, entry: StateEntry) -> Mapping[str, Any]:
+    def _document(self, entry: StateEntry, *, has_value: bool = True) -> Mapping[str, Any]:
         return {
             "key": entry.key,
-            "value": entry.value,
+            **({"value": entry.value} if has_value else {}),
+            "revision": entry.revision,
             "updated_at": entry.updated_at.isoformat(),
             self.field: self.content(entry),
         }
 
-    def _cells(self, entry: StateEntry) -> tuple[str, ...]:
-        cells = (entry.key, _shortened(entry.value), _time(entry.updated_at), self.cell(entry))
-        return tuple(map(_one_line, cells))
+    def _cells(self, entry: StateEntry, *, has_value: bool) -> tuple[str, ...]:
+        value = (shortened(entry.value),) if has_value else ()
+        return (entry.key, *value, time_text(entry.updated_at), self.cell(entry))
 
 
 def entries_of(list_page: Callable[[int, int], StatePage], limit: int | None) -> Iterator[StateEntry]:
@@ -88,6 +88,14 @@ def entries_of(list_page: Callable[[int, int], StatePage], limit: int | None) ->
             return
 
 
+def print_table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    """Print a table, one line for each row."""
+    table = [tuple(map(one_line, row)) for row in (headings, *rows)]
+    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
+    for row in table:
+        click.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+
+
 def _print_text(text: str) -> None:
     try:
         text.encode(_encoding())
@@ -100,41 +108,46 @@ def _encoding() -> str:
     return sys.stdout.encoding or "utf-8"
 
 
-def _shortened(value: JsonValue) -> str:
+def shortened(value: JsonValue) -> str:
+    """Return a value as JSON, cut where it is long."""
     text = json.dumps(value, ensure_ascii=False)
     return text if len(text) <= _WIDTH else f"{text[: _WIDTH - 3]}..."
 
 
-def _one_line(text: str) -> str:
+def one_line(text: str) -> str:
     """Return a text with its control characters spelt out, and those that cannot be written here."""
     spelt = "".join(character if character.isprintable() else ascii(character)[1:-1] for character in text)
     return spelt.encode(_encoding(), "backslashreplace").decode(_encoding())
 
 
-def _time(moment: datetime) -> str:
+def time_text(moment: datetime) -> str:
+    """Return a time for people."""
     return moment.isoformat(" ", "seconds")
 
 
 def _expires(entry: StateEntry) -> str:
-    return "never" if entry.expires_at is None else _time(entry.expires_at)
+    return "never" if entry.expires_at is None else time_text(entry.expires_at)
 
 
 def _expires_at(entry: StateEntry) -> str | None:
     return None if entry.expires_at is None else entry.expires_at.isoformat()
 
 
-def _writer(entry: StateEntry) -> str:
-    writer = entry.last_updated_by
+def writer_text(writer: Writer | None) -> str:
+    """Return who wrote, for people."""
     if writer is None:
         return "-"
-    return writer.kind if writer.kind != "task" else "/".join(map(str, _ids(writer).values()))
+    if writer.kind == "task":
+        return "/".join(map(str, _ids(writer).values()))
+    return writer.kind if writer.subject is None else f"{writer.kind} {writer.subject}"
 
 
-def _last_updated_by(entry: StateEntry) -> dict[str, Any] | None:
-    writer = entry.last_updated_by
+def writer_document(writer: Writer | None) -> dict[str, Any] | None:
+    """Return who wrote, for scripts."""
     if writer is None:
         return None
-    return {"kind": writer.kind, **(_ids(writer) if writer.kind == "task" else {})}
+    subject = {} if writer.subject is None else {"subject": writer.subject}
+    return {"kind": writer.kind, **(_ids(writer) if writer.kind == "task" else {}), **subject}
 
 
 def _ids(writer: Writer) -> dict[str, Any]:
@@ -149,5 +162,10 @@ def _ids(writer: Writer) -> dict[str, Any]:
 TASK_ENTRIES: EntryForm = EntryForm("EXPIRES", _expires, "expires_at", _expires_at)
 """Of task instances."""
 
-ASSET_ENTRIES: EntryForm = EntryForm("WRITTEN BY", _writer, "last_updated_by", _last_updated_by)
+ASSET_ENTRIES: EntryForm = EntryForm(
+    "WRITTEN BY",
+    lambda entry: writer_text(entry.last_updated_by),
+    "last_updated_by",
+    lambda entry: writer_document(entry.last_updated_by),
+)
 """Of assets."""

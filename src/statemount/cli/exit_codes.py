@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
-from statemount.errors import NotFoundError, StateMountError, UnavailableError, WriteOutcomeUnknownError
+from statemount.errors import (
+    NotFoundError,
+    PreconditionFailedError,
+    StateMountError,
+    UnavailableError,
+    WriteOutcomeUnknownError,
+)
 
 FAILED = 1
 NOT_FOUND = 3  # 2 is a command line that is wrong, as click and shells have it
 UNAVAILABLE = 4
 OUTCOME_UNKNOWN = 5
+CONDITION_FAILED = 6
 
 _CODES: tuple[tuple[type[StateMountError], int], ...] = (
     (WriteOutcomeUnknownError, OUTCOME_UNKNOWN),
     (UnavailableError, UNAVAILABLE),
     (NotFoundError, NOT_FOUND),
+    (PreconditionFailedError, CONDITION_FAILED),
 )
 
 

@@ -7,6 +7,8 @@ from typing import Any, TypeVar
 
 import click
 
+from statemount.cli.values import read_moment
+
 _FunctionT = TypeVar("_FunctionT", bound=Callable[..., Any])
 
 key_argument: Callable[[_FunctionT], _FunctionT] = click.argument("key", metavar="KEY")
@@ -25,6 +27,39 @@ entry_json_option: Callable[[_FunctionT], _FunctionT] = click.option(
 )
 raw_option: Callable[[_FunctionT], _FunctionT] = click.option(
     "--raw", "is_raw", is_flag=True, help="Print a text without quotes."
+)
+prefix_option: Callable[[_FunctionT], _FunctionT] = click.option(
+    "--prefix", default="", help="Entries alone whose keys begin like this."
+)
+keys_only_option: Callable[[_FunctionT], _FunctionT] = click.option(
+    "--keys-only", is_flag=True, help="Without the values."
+)
+if_revision_option: Callable[[_FunctionT], _FunctionT] = click.option(
+    "--if-revision",
+    type=click.IntRange(min=0),
+    metavar="REVISION",
+    help="Only if the entry has this revision; 0 = if it is not there.",
+)
+if_scope_revision_option: Callable[[_FunctionT], _FunctionT] = click.option(
+    "--if-revision",
+    type=click.IntRange(min=0),
+    metavar="REVISION",
+    help="Only if nothing has changed since this revision; 0 = if nothing was ever written.",
+)
+purge_option: Callable[[_FunctionT], _FunctionT] = click.option(
+    "--purge", is_flag=True, help="Remove what the history has kept of the values, too."
+)
+merge_option: Callable[[_FunctionT], _FunctionT] = click.option(
+    "--merge", "is_merge", is_flag=True, help="VALUE is a merge patch: what is null in it is removed."
+)
+past_revision_option: Callable[[_FunctionT], _FunctionT] = click.option(
+    "--revision", type=click.IntRange(min=0), help="As it was right after this change."
+)
+past_time_option: Callable[[_FunctionT], _FunctionT] = click.option(
+    "--at",
+    metavar="TIME",
+    callback=read_moment,
+    help="As it was at this time, with its offset, such as 2026-01-01T00:00:00Z.",
 )
 
 

@@ -8,13 +8,24 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
+from urllib.parse import parse_qs
 from uuid import UUID
 
 from statemount.client.calls import Answer
 from statemount.client.errors import UnexpectedAnswerError
-from statemount.client.values import AssetPage, StateEntry, StatePage, StateValue
+from statemount.client.values import (
+    AssetPage,
+    BatchOutcome,
+    HistoryPage,
+    OperationResult,
+    StateChange,
+    StateEntry,
+    StatePage,
+    StateValue,
+)
 from statemount.model import Asset, JsonValue, TaskInstance, TaskScope, Writer
 
+_LINK = re.compile(r"<[^>?]*\?([^>]*)>\s*;\s*(rel=[^,;]*)")
 _REVISION = re.compile(r'(?:W/)?"(\d{1,19})"')  # weak once a proxy compresses
 
 
@@ -65,9 +76,16 @@ def value_with_revision(answer: Answer) -> StateValue:
     return StateValue(json.loads(answer.body)["value"], _revision(answer))
 
 
+def batch(answer: Answer) -> BatchOutcome:
+    """Return what came of a batch."""
+    document = json.loads(answer.body)
+    return BatchOutcome(int(document["revision"]), tuple(map(_result, document["results"])))
+
+
 def entry(answer: Answer) -> StateEntry:
     """Return an entry."""
-    return replace(_entry(json.loads(answer.body)), revision=revision_in(answer.headers))
+    document = json.loads(answer.body)
+    return replace(_entry({**document, "value": document["value"]}), revision=revision_in(answer.headers))
 
 
 def page(name: str) -> Callable[[Answer], StatePage]:
@@ -76,10 +94,31 @@ def page(name: str) -> Callable[[Answer], StatePage]:
     def read(answer: Answer) -> StatePage:
         document = json.loads(answer.body)
         return StatePage(
-            tuple(map(_entry, document[name])), int(document["total_entries"]), revision_in(answer.headers)
+            tuple(map(_entry, document[name])),
+            int(document["total_entries"]),
+            revision_in(answer.headers),
+            _next(answer.headers, "cursor"),
         )
 
     return read
+
+
+def history(answer: Answer) -> HistoryPage:
+    """Return a part of a history."""
+    document = json.loads(answer.body)
+    before = _next(answer.headers, "before")
+    return HistoryPage(
+        tuple(map(_change, document["changes"])),
+        int(document["revision"]),
+        bool(document["complete"]),
+        None if before is None else int(before),
+    )
+
+
+def past_entry(answer: Answer) -> StateEntry:
+    """Return an entry as it was."""
+    document = json.loads(answer.body)
+    return _entry({**document, "value": document["value"], "last_updated_by": document["writer"]})
 
 
 def asset(answer: Answer) -> Asset:
@@ -110,12 +149,48 @@ def _entry(document: dict[str, Any]) -> StateEntry:
     writer = document.get("last_updated_by")
     return StateEntry(
         document["key"],
-        document["value"],
-        _moment(document["updated_at"]),
-        None if expires_at is None else _moment(expires_at),
-        None if writer is None else _writer(writer),
+        document.get("value"),
+        moment_of(document["updated_at"]),
+        None if expires_at is None else moment_of(expires_at),
+        None if writer is None else writer_of(writer),
         document.get("revision"),
     )
+
+
+def _result(document: dict[str, Any]) -> OperationResult:
+    expires_at = document.get("expires_at")
+    return OperationResult(
+        document["op"],
+        document["key"],
+        document["status"],
+        document["revision"],
+        document.get("value"),
+        None if expires_at is None else moment_of(expires_at),
+    )
+
+
+def _change(document: dict[str, Any]) -> StateChange:
+    expires_at, writer = document["expires_at"], document["writer"]
+    return StateChange(
+        document["revision"],
+        document["operation"],
+        document["key"],
+        moment_of(document["at"]),
+        None if writer is None else writer_of(writer),
+        document["size"],
+        None if expires_at is None else moment_of(expires_at),
+        "value" in document,
+        document.get("value"),
+    )
+
+
+def _next(headers: Mapping[str, str], name: str) -> str | None:
+    """Return a parameter of the link to the next part; None = there is none."""
+    for link in _LINK.finditer(headers.get("link", "")):
+        if "next" in link[2].split('"')[1:2]:
+            found = parse_qs(link[1]).get(name)
+            return found[-1] if found else None
+    return None
 
 
 def _revision(answer: Answer) -> int:
@@ -125,7 +200,12 @@ def _revision(answer: Answer) -> int:
     return revision
 
 
-def _moment(text: str) -> datetime:
+def moment_of(text: str) -> datetime:
+    """Return a time.
+
+    Raises:
+        ValueError: It is none, or has no time zone.
+    """
     # Before Python 3.11 the Z is not understood.
     moment = datetime.fromisoformat(f"{text[:-1]}+00:00" if text.endswith("Z") else text)
     if moment.utcoffset() is None:
@@ -133,13 +213,15 @@ def _moment(text: str) -> datetime:
     return moment
 
 
-def _writer(document: dict[str, Any]) -> Writer:
+def writer_of(document: dict[str, Any]) -> Writer:
+    """Return who wrote."""
     return Writer(
         document["kind"],
         document.get("dag_id"),
         document.get("run_id"),
         document.get("task_id"),
         document.get("map_index"),
+        document.get("subject"),
     )
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Any, TypeVar
 
 import httpx
 from anyio import sleep as sleep_on_loop
@@ -47,6 +48,29 @@ class AsyncConnection:
             return await AsyncRetrying(sleep=self.sleep, **plan.options())(attempt)
         except RetryableError as failure:
             raise plan.last(failure) from failure.__cause__
+
+    @asynccontextmanager
+    async def stream(self, call: Call[Any], timeout: float) -> AsyncIterator[tuple[httpx.Response, str | None]]:
+        exchange = self.exchange
+        authorization = exchange.credentials.header()
+        headers = exchange.headers(call, authorization, current_correlation_id())
+        auth = httpx.USE_CLIENT_DEFAULT if authorization is None else None
+        limits = self._http.timeout
+        silence = httpx.Timeout(connect=limits.connect, read=timeout, write=limits.write, pool=limits.pool)
+        try:
+            request = self._http.build_request(
+                call.method, exchange.url + call.target, headers=headers, timeout=silence
+            )
+            response = await self._http.send(request, auth=auth, follow_redirects=False, stream=True)
+            try:
+                if not response.is_success:
+                    await response.aread()
+                exchange.check_stream(call, response, authorization)
+                yield response, authorization
+            finally:
+                await response.aclose()
+        except (httpx.RequestError, httpx.InvalidURL) as error:
+            raise failure_of(call, error) from error
 
     async def _attempt(self, call: Call[T], correlation: str) -> T:
         exchange = self.exchange

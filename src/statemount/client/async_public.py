@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from copy import deepcopy
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Literal, TypeVar
 
+from statemount.client.async_claim import AsyncClaim
 from statemount.client.async_connection import AsyncConnection
 from statemount.client.async_scope import AsyncScopeState
 from statemount.client.contention import ATTEMPTS, revision_of
 from statemount.client.contracts import Contract
+from statemount.client.leases import lease_of
+from statemount.client.parts import PART
 from statemount.client.public_calls import PublicAssetCalls, PublicCalls, PublicTaskCalls
-from statemount.client.values import StateEntry, StatePage
+from statemount.client.values import HistoryPage, StateChange, StateEntry
 from statemount.errors import KeyNotFoundError, PreconditionFailedError
 from statemount.model import NOT_MAPPED, JsonValue, TaskScope
 
@@ -25,8 +28,31 @@ class AsyncPublicState(AsyncScopeState[CallsT]):
     async def get(self, key: str) -> StateEntry:
         return await self._send(self._calls.get(key))
 
-    async def list(self, *, limit: int = 50, offset: int = 0) -> StatePage:
-        return await self._send(self._calls.list(limit, offset))
+    async def get_entry(self, key: str) -> StateEntry:
+        return await self.get(key)
+
+    async def delete(self, key: str, *, if_revision: int | None = None, purge: bool = False) -> None:
+        call = self._calls.purge(key, if_revision) if purge else self._calls.delete(key, if_revision)
+        await self._send(call)
+
+    async def history(self, key: str | None = None, *, limit: int = 50, before: int | None = None) -> HistoryPage:
+        return await self._send(self._calls.history(key, limit, before))
+
+    async def changes(self, key: str | None = None) -> AsyncIterator[StateChange]:
+        before: int | None = None
+        while True:
+            page = await self.history(key, limit=PART, before=before)
+            for change in page.changes:
+                yield change
+            before = page.before
+            if before is None:
+                return
+
+    async def value_at(self, key: str, *, revision: int | None = None, at: datetime | None = None) -> StateEntry:
+        return await self._send(self._calls.entry_at(key, revision, at))
+
+    async def revert(self, key: str, revision: int, *, if_revision: int | None = None) -> int | None:
+        return await self._send(self._calls.revert(key, revision, if_revision))
 
     async def patch(self, key: str, value: JsonValue, *, if_revision: int | None = None) -> int | None:
         return await self._send(self._calls.patch(key, value, if_revision))
@@ -83,8 +109,16 @@ class AsyncPublicTaskState(AsyncPublicState[PublicTaskCalls]):
 
         return await self._update(key, change, default, create, attempts)
 
-    async def clear(self, *, all_map_indices: bool = False, if_revision: int | None = None) -> None:
-        await self._send(self._calls.clear(all_map_indices=all_map_indices, if_revision=if_revision))
+    async def clear(
+        self, *, all_map_indices: bool = False, if_revision: int | None = None, purge: bool = False
+    ) -> None:
+        call = self._calls.clear(all_map_indices=all_map_indices, if_revision=if_revision, purge=purge)
+        await self._send(call)
+
+    def claim(self, key: str, *, ttl: timedelta | float, wait: float = 0.0, holder: JsonValue = None) -> AsyncClaim:
+        connection = self._connection
+        lease = lease_of(key, ttl, wait, holder, retries=connection.exchange.retries)
+        return AsyncClaim(self, lease, connection.sleep)
 
 
 class AsyncPublicAssetState(AsyncPublicState[PublicAssetCalls]):
@@ -106,8 +140,8 @@ class AsyncPublicAssetState(AsyncPublicState[PublicAssetCalls]):
 
         return await self._update(key, change, default, create, attempts)
 
-    async def clear(self, *, if_revision: int | None = None) -> None:
-        await self._send(self._calls.clear(if_revision))
+    async def clear(self, *, if_revision: int | None = None, purge: bool = False) -> None:
+        await self._send(self._calls.clear(if_revision, purge=purge))
 
 
 class AsyncPublicClient:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from copy import deepcopy
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TypeVar
 
+from statemount.client.async_claim import AsyncClaim
 from statemount.client.async_scope import AsyncScopeState
 from statemount.client.contention import ATTEMPTS
+from statemount.client.leases import lease_of
 from statemount.client.values import StateValue
 from statemount.client.worker_calls import WorkerAssetCalls, WorkerCalls, WorkerTaskCalls
 from statemount.errors import KeyNotFoundError
@@ -60,6 +62,19 @@ class AsyncWorkerTaskState(AsyncWorkerState[WorkerTaskCalls]):
 
     async def clear(self, *, all_map_indices: bool = False, if_revision: int | None = None) -> None:
         await self._send(self._calls.clear(all_map_indices=all_map_indices, if_revision=if_revision))
+
+    def claim(
+        self,
+        key: str,
+        *,
+        ttl: timedelta | float,
+        wait: float = 0.0,
+        holder: JsonValue = None,
+        now: Callable[[], float] | None = None,
+    ) -> AsyncClaim:
+        connection = self._connection
+        lease = lease_of(key, ttl, wait, holder, retries=connection.exchange.retries, now=now)
+        return AsyncClaim(self, lease, connection.sleep)
 
 
 class AsyncWorkerAssetState(AsyncWorkerState[WorkerAssetCalls]):

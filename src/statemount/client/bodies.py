@@ -8,8 +8,11 @@ from typing import Any
 from statemount.errors import InvalidInputError, Problem
 
 
-def encode(document: dict[str, Any]) -> bytes:
+def encode(document: Any, name: str = "value") -> bytes:
     """Return a body.
+
+    Args:
+        name: Of what may be no JSON, for the error.
 
     Raises:
         InvalidInputError: Something in it is no JSON: NaN, an infinity, an object of another type, a circle.
@@ -17,4 +20,4 @@ def encode(document: dict[str, Any]) -> bytes:
     try:
         return json.dumps(document, allow_nan=False).encode()
     except (TypeError, ValueError, RecursionError) as error:
-        raise InvalidInputError([Problem("value_error", ("body", "value"), f"Value error, {error}")]) from error
+        raise InvalidInputError([Problem("value_error", ("body", name), f"Value error, {error}")]) from error

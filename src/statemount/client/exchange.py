@@ -70,17 +70,41 @@ class Exchange:
             StateMountError: The answer refuses it, or is not understood.
             RetryableError: It may be repeated.
         """
+        self.check(call, response, authorization)
+        try:
+            return call.read(Answer(response.content, response.headers))
+        except (AttributeError, KeyError, TypeError, ValueError, RecursionError) as error:
+            status = response.status_code
+            message = f"{call.method} was answered with {status} and a body that is not understood"
+            raise UnexpectedAnswerError(message, status=status) from error
+
+    def check(self, call: Call[Any], response: httpx.Response, authorization: str | None) -> None:
+        """Take over a renewed token, and accept a success alone.
+
+        Args:
+            authorization: What the request was sent with.
+
+        Raises:
+            StateMountError: The answer refuses the call.
+            RetryableError: It may be repeated.
+        """
         renewed = response.headers.get("refreshed-api-token")
         if renewed is not None:
             self.credentials.renew(renewed, authorization)
         status = response.status_code
         if not 200 <= status < 300:
             raise refusal_of(call, status, response.headers, response.content, self.retries.now())
-        try:
-            return call.read(Answer(response.content, response.headers))
-        except (AttributeError, KeyError, TypeError, ValueError, RecursionError) as error:
-            message = f"{call.method} was answered with {status} and a body that is not understood"
-            raise UnexpectedAnswerError(message, status=status) from error
+
+    def check_stream(self, call: Call[Any], response: httpx.Response, authorization: str | None) -> None:
+        """As ``check``, for an answer that goes on. The body of a refusal was read.
+
+        Raises:
+            UnexpectedAnswerError: It does not go on: the server knows no watches.
+        """
+        self.check(call, response, authorization)
+        if not response.headers.get("content-type", "").startswith("text/event-stream"):
+            status = response.status_code
+            raise UnexpectedAnswerError(f"{call.method} was answered with {status} and no events", status=status)
 
 
 def failure_of(call: Call[Any], error: httpx.RequestError | httpx.InvalidURL) -> StateMountError | RetryableError:

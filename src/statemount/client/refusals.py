@@ -20,7 +20,9 @@ from statemount.errors import (
     AssetNotFoundError,
     AuthenticationError,
     ConflictError,
+    FailedOperation,
     ForbiddenError,
+    HistoryGoneError,
     InvalidInputError,
     InvalidTokenError,
     KeyNotFoundError,
@@ -33,7 +35,9 @@ from statemount.errors import (
     StateMountError,
     TaskInstanceNotFoundError,
     TooLargeError,
+    TooManyWatchesError,
     UnavailableError,
+    UpdateFailedError,
     WriteOutcomeUnknownError,
 )
 
@@ -43,6 +47,7 @@ _INVALID_TOKEN = ("Invalid auth token", "Invalid JWT token")
 _CONDITION = ("precondition_failed", "the condition does not hold")
 _NO_REGISTRY = ("nothing can be registered with ", "no task instance can be registered with ")
 _OVERLOADED = "Too many requests are waiting already"
+_WATCHES = "Too many watches "
 _NOT_DONE = ("Service unavailable", _OVERLOADED)
 _SHOWN = 200  # characters of a body that nobody expected
 
@@ -68,9 +73,11 @@ def refusal_of(
     if status == 403:
         return InvalidTokenError(message) if message in _INVALID_TOKEN else ForbiddenError(message)
     if status == 409:
-        return _conflict(reason, message)
+        return _update_failed(detail, message, headers) if reason == "update_failed" else _conflict(reason, message)
     if status == 412 and (reason or message).startswith(_CONDITION):
-        return PreconditionFailedError(revision_in(headers))
+        return _precondition_failed(detail, headers)
+    if status == 410 and reason == "history_gone":
+        return HistoryGoneError(call.key or "")
     if status == 413:
         return _too_large(message)
     if status == 404 and detail not in (None, "Not Found"):
@@ -100,6 +107,9 @@ def _unavailable(
     seconds = 1 if retry_after is None else math.ceil(retry_after)
     if reason == "write_outcome_unknown":
         return WriteOutcomeUnknownError(message, retry_after=seconds)
+    if message.startswith(_WATCHES):
+        watches = TooManyWatchesError(message, is_own=status == 429, retry_after=seconds)
+        return RetryableError(watches, retry_after)
     if status == 429 or message == _OVERLOADED:
         return RetryableError(OverloadedError(message, retry_after=seconds), retry_after)
     # A gateway cannot tell what became of the request, some not even with a 503.
@@ -141,6 +151,35 @@ def _conflict(reason: str | None, message: str) -> ConflictError | NoRegistryErr
     if reason == "scope_full":
         return ScopeFullError(message)
     return NoRegistryError(message) if message.startswith(_NO_REGISTRY) else ConflictError(message)
+
+
+def _precondition_failed(detail: Any, headers: Mapping[str, str]) -> PreconditionFailedError:
+    operation = _operation_in(detail, headers)
+    if operation is None:
+        return PreconditionFailedError(revision_in(headers))
+    return PreconditionFailedError(_revision_in(detail), operation)
+
+
+def _update_failed(detail: dict[str, Any], message: str, headers: Mapping[str, str]) -> UpdateFailedError:
+    operation = _operation_in(detail, headers)
+    if operation is None:
+        return UpdateFailedError(message, revision_in(headers))
+    return UpdateFailedError(message.removeprefix(str(operation)), _revision_in(detail), operation)
+
+
+def _operation_in(detail: Any, headers: Mapping[str, str]) -> FailedOperation | None:
+    """Return the operation of a batch that has failed; None = it is not about one."""
+    if not isinstance(detail, dict):
+        return None
+    index, op, key = detail.get("index"), detail.get("op"), detail.get("key")
+    if not (isinstance(index, int) and isinstance(op, str) and isinstance(key, str)):
+        return None
+    return FailedOperation(index, op, key, revision_in(headers) or 0)
+
+
+def _revision_in(detail: dict[str, Any]) -> int | None:
+    revision = detail.get("revision")
+    return revision if isinstance(revision, int) else None
 
 
 def _too_large(message: str) -> TooLargeError:

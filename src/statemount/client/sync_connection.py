@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TypeVar
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, TypeVar
 
 import httpx
 from tenacity import Retrying
@@ -45,6 +46,37 @@ class Connection:
             return Retrying(sleep=self.sleep, **plan.options())(attempt)
         except RetryableError as failure:
             raise plan.last(failure) from failure.__cause__
+
+    @contextmanager
+    def stream(self, call: Call[Any], timeout: float) -> Iterator[tuple[httpx.Response, str | None]]:
+        """Give an answer that goes on, and what the request was sent with. It is not repeated.
+
+        Args:
+            timeout: Longest silence, in seconds.
+
+        Raises:
+            RetryableError: It may be tried again.
+        """
+        exchange = self.exchange
+        authorization = exchange.credentials.header()
+        headers = exchange.headers(call, authorization, current_correlation_id())
+        auth = httpx.USE_CLIENT_DEFAULT if authorization is None else None
+        limits = self._http.timeout
+        silence = httpx.Timeout(connect=limits.connect, read=timeout, write=limits.write, pool=limits.pool)
+        try:
+            request = self._http.build_request(
+                call.method, exchange.url + call.target, headers=headers, timeout=silence
+            )
+            response = self._http.send(request, auth=auth, follow_redirects=False, stream=True)
+            try:
+                if not response.is_success:
+                    response.read()
+                exchange.check_stream(call, response, authorization)
+                yield response, authorization
+            finally:
+                response.close()
+        except (httpx.RequestError, httpx.InvalidURL) as error:
+            raise failure_of(call, error) from error
 
     def _attempt(self, call: Call[T], correlation: str) -> T:
         exchange = self.exchange

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from copy import deepcopy
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Literal, TypeVar
 
 from statemount.client.contention import ATTEMPTS, revision_of
 from statemount.client.contracts import Contract
+from statemount.client.leases import lease_of
+from statemount.client.parts import PART
 from statemount.client.public_calls import PublicAssetCalls, PublicCalls, PublicTaskCalls
+from statemount.client.sync_claim import Claim
 from statemount.client.sync_connection import Connection
 from statemount.client.sync_scope import ScopeState
-from statemount.client.values import StateEntry, StatePage
+from statemount.client.values import HistoryPage, StateChange, StateEntry
 from statemount.errors import KeyNotFoundError, PreconditionFailedError
 from statemount.model import NOT_MAPPED, JsonValue, TaskScope
 
@@ -30,14 +33,68 @@ class PublicState(ScopeState[CallsT]):
         """
         return self._send(self._calls.get(key))
 
-    def list(self, *, limit: int = 50, offset: int = 0) -> StatePage:
-        """Return a part of the entries.
+    def get_entry(self, key: str) -> StateEntry:
+        """Do what ``get`` does, under the name that workers' state has for it."""
+        return self.get(key)
+
+    def delete(self, key: str, *, if_revision: int | None = None, purge: bool = False) -> None:
+        """Remove a key; a no-op if it is missing.
 
         Args:
-            limit: At most so many; the server cuts it to 100. 0 = the total alone.
-            offset: How many to pass over.
+            purge: And what the history has kept of its values, also of one that is missing; the lines stay.
         """
-        return self._send(self._calls.list(limit, offset))
+        call = self._calls.purge(key, if_revision) if purge else self._calls.delete(key, if_revision)
+        self._send(call)
+
+    def history(self, key: str | None = None, *, limit: int = 50, before: int | None = None) -> HistoryPage:
+        """Return a part of the history: who changed what and when, newest first.
+
+        Args:
+            key: Of this key alone, and clears; None = of all.
+            limit: At most so many; the server cuts it to 100. 0 = none, but whether there is a gap.
+            before: Those alone that are older than this revision.
+        """
+        return self._send(self._calls.history(key, limit, before))
+
+    def changes(self, key: str | None = None) -> Iterator[StateChange]:
+        """Give the whole history, newest first, asked for in as many parts as it takes.
+
+        Args:
+            key: Of this key alone, and clears; None = of all.
+        """
+        before: int | None = None
+        while True:
+            page = self.history(key, limit=PART, before=before)
+            yield from page.changes
+            before = page.before
+            if before is None:
+                return
+
+    def value_at(self, key: str, *, revision: int | None = None, at: datetime | None = None) -> StateEntry:
+        """Return an entry as it was right after a change, or at a time: exactly one of them.
+
+        Args:
+            revision: Of the change; one of another key will do.
+            at: Aware.
+
+        Raises:
+            KeyNotFoundError: There was no such entry then.
+            HistoryGoneError: The history does not reach back that far, or has not kept the value.
+            InvalidInputError: The revision or the time is yet to come.
+        """
+        return self._send(self._calls.entry_at(key, revision, at))
+
+    def revert(self, key: str, revision: int, *, if_revision: int | None = None) -> int | None:
+        """Make an entry what it was right after a change, as a new change; delete it, if it was not there.
+
+        Returns:
+            Its new revision; None = it was deleted.
+
+        Raises:
+            HistoryGoneError: The history does not reach back that far, or has not kept the value.
+            PreconditionFailedError: The entry is not at ``if_revision`` now.
+        """
+        return self._send(self._calls.revert(key, revision, if_revision))
 
     def patch(self, key: str, value: JsonValue, *, if_revision: int | None = None) -> int | None:
         """Set the value of a key that exists, and return its new revision; its expiry stays.
@@ -126,14 +183,25 @@ class PublicTaskState(PublicState[PublicTaskCalls]):
 
         return self._update(key, change, default, create, attempts)
 
-    def clear(self, *, all_map_indices: bool = False, if_revision: int | None = None) -> None:
+    def clear(self, *, all_map_indices: bool = False, if_revision: int | None = None, purge: bool = False) -> None:
         """Remove every key.
 
         Args:
             all_map_indices: Of every map index of the task; its own map index is then unused.
             if_revision: Of the whole task instance, as ``list`` tells it; not with ``all_map_indices``.
+            purge: And what the history has kept of the values; its lines stay.
         """
-        self._send(self._calls.clear(all_map_indices=all_map_indices, if_revision=if_revision))
+        call = self._calls.clear(all_map_indices=all_map_indices, if_revision=if_revision, purge=purge)
+        self._send(call)
+
+    def claim(self, key: str, *, ttl: timedelta | float, wait: float = 0.0, holder: JsonValue = None) -> Claim:
+        """Return a claim of a key; see :meth:`WorkerTaskState.claim`.
+
+        It takes the permissions ``state:write`` and ``state:delete``, and ``state:read`` where an answer is lost.
+        """
+        connection = self._connection
+        lease = lease_of(key, ttl, wait, holder, retries=connection.exchange.retries)
+        return Claim(self, lease, connection.sleep)
 
 
 class PublicAssetState(PublicState[PublicAssetCalls]):
@@ -161,13 +229,14 @@ class PublicAssetState(PublicState[PublicAssetCalls]):
 
         return self._update(key, change, default, create, attempts)
 
-    def clear(self, *, if_revision: int | None = None) -> None:
+    def clear(self, *, if_revision: int | None = None, purge: bool = False) -> None:
         """Remove every key.
 
         Args:
             if_revision: Of the whole asset, as ``list`` tells it.
+            purge: And what the history has kept of the values; its lines stay.
         """
-        self._send(self._calls.clear(if_revision))
+        self._send(self._calls.clear(if_revision, purge=purge))
 
 
 class PublicClient:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from copy import deepcopy
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TypeVar
 
 from statemount.client.contention import ATTEMPTS
+from statemount.client.leases import lease_of
+from statemount.client.sync_claim import Claim
 from statemount.client.sync_scope import ScopeState
 from statemount.client.values import StateValue
 from statemount.client.worker_calls import WorkerAssetCalls, WorkerCalls, WorkerTaskCalls
@@ -104,6 +106,30 @@ class WorkerTaskState(WorkerState[WorkerTaskCalls]):
             if_revision: Of the whole task instance, 0 = it was never written; not with ``all_map_indices``.
         """
         self._send(self._calls.clear(all_map_indices=all_map_indices, if_revision=if_revision))
+
+    def claim(
+        self,
+        key: str,
+        *,
+        ttl: timedelta | float,
+        wait: float = 0.0,
+        holder: JsonValue = None,
+        now: Callable[[], float] | None = None,
+    ) -> Claim:
+        """Return a claim of a key: a lease, which one holder has at a time. It is taken by ``with`` or ``take``.
+
+        Args:
+            ttl: For how long it is taken: a duration, or seconds. The server ends it by its own clock.
+            wait: Seconds for which to wait for somebody else's to end; 0 = it is refused at once.
+            holder: Who takes it, for people who look; None = host and process.
+            now: Tells the time in seconds since the epoch; None = as the client's retries do.
+
+        Raises:
+            ValueError: The time is not positive, or the wait negative.
+        """
+        connection = self._connection
+        lease = lease_of(key, ttl, wait, holder, retries=connection.exchange.retries, now=now)
+        return Claim(self, lease, connection.sleep)
 
 
 class WorkerAssetState(WorkerState[WorkerAssetCalls]):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TypeAlias, Union
+from typing import Literal, TypeAlias, Union
 from uuid import UUID
 
 from statemount.model import Asset, AssetScope, JsonValue, TaskScope, Writer
@@ -19,7 +19,8 @@ class StateEntry:
     """One key of a task instance or an asset, as the public API shows it.
 
     Args:
-        value: Decoded. None only where the stored text is no JSON, which somebody else must have written.
+        value: Decoded. None where keys alone were asked for, or the stored text is no JSON, which somebody else must
+            have written.
         updated_at: When it was last written; aware, UTC.
         expires_at: From when on it is gone; None = never. Assets' entries do not expire.
         last_updated_by: Who wrote an asset's entry; None for a task's, and where the contract does not tell.
@@ -51,13 +52,88 @@ class StatePage:
     """Part of a list of entries, by key in byte order.
 
     Args:
-        total: How many entries there are in all.
+        total: How many entries there are in all that begin with the prefix.
         revision: Of the scope as it was then, which ``clear`` takes as ``if_revision``; None where the server has none.
+        cursor: Where the next part begins; None = this is the last one.
     """
 
     entries: tuple[StateEntry, ...]
     total: int
     revision: int | None = None
+    cursor: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class OperationResult:
+    """What came of one operation of a batch.
+
+    Args:
+        op: Its name over HTTP, such as ``set``, ``max`` or ``check``.
+        status: ``unchanged`` also where it only looks, and where the value is as great or as small already.
+        revision: Of the entry afterwards; None = there is none.
+        value: Of a ``get``, and what an update has left; None = there is none, or the caller may not read it.
+        expires_at: Of that; None = never.
+    """
+
+    op: str
+    key: str
+    status: Literal["changed", "unchanged"]
+    revision: int | None
+    value: JsonValue = None
+    expires_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class BatchOutcome:
+    """What came of a batch, all of which was done.
+
+    Args:
+        revision: Of the scope afterwards.
+        results: One for each operation, in order.
+    """
+
+    revision: int
+    results: tuple[OperationResult, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class StateChange:
+    """One line of the history of a scope.
+
+    Args:
+        operation: What was done.
+        key: None for ``clear``, which concerns all of them.
+        writer: Who did it; None for nobody, as for ``expire``.
+        size: Of the value that was set, in bytes as it is stored; 0 for the others.
+        expires_at: Of what was set; None = never.
+        has_value: Whether the history has kept the value.
+    """
+
+    revision: int
+    operation: Literal["set", "delete", "clear", "expire"]
+    key: str | None
+    at: datetime
+    writer: Writer | None
+    size: int
+    expires_at: datetime | None
+    has_value: bool
+    value: JsonValue
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryPage:
+    """Part of a history, newest first.
+
+    Args:
+        revision: Of the scope as it is now.
+        is_complete: Whether nothing older was ever removed.
+        before: The revision before which the next part begins; None = this is the last one.
+    """
+
+    changes: tuple[StateChange, ...]
+    revision: int
+    is_complete: bool
+    before: int | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, ClassVar
 from uuid import UUID
 
 from typing_extensions import override
@@ -21,6 +22,8 @@ from statemount.model import JsonValue
 class WorkerCalls(ScopeCalls):
     """Calls for a scope that a worker reaches."""
 
+    _listing: ClassVar[Mapping[str, bool]] = {"list": True}
+
     def get(self, key: str) -> Call[JsonValue]:
         """Ask for a value."""
         return Call("GET", str(self.one(key)), answers.value, key=key)
@@ -34,8 +37,13 @@ class WorkerTaskCalls(WorkerCalls):
     """Calls for a task instance."""
 
     def __init__(self, contract: Contract, ti_id: UUID | str) -> None:
+        super().__init__(contract.task_entries)
         self._below = f"/ti/{segment('task_instance_id', str(ti_id))}"
         self._whole = f"{contract.worker}{self._below}"
+
+    @override
+    def all(self) -> Target:
+        return Target(self._whole)
 
     @override
     def one(self, key: str) -> Target:
@@ -67,6 +75,7 @@ class WorkerAssetCalls(WorkerCalls):
             raise ValueError("an asset is addressed by its name or by its URI: exactly one of them")
         if contract.has_asset_paths and name is None:
             raise ValueError("the contract aip103 addresses assets by their names alone")
+        super().__init__(contract.asset_entries)
         prefix = f"{contract.worker}/asset"
         if contract.has_asset_paths:
             self._path = f"{prefix}/{segment('name', name or '')}"
@@ -74,6 +83,10 @@ class WorkerAssetCalls(WorkerCalls):
             self._path = f"{prefix}/by-name" if uri is None else f"{prefix}/by-uri"
         self._has_path = contract.has_asset_paths
         self._query = query(name=name) if name is not None else query(uri=uri or "")
+
+    @override
+    def all(self) -> Target:
+        return Target(self._path) if self._has_path else Target(self._path, self._query)
 
     @override
     def one(self, key: str) -> Target:

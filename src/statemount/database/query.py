@@ -36,5 +36,11 @@ class Query(NamedTuple):
 Script: TypeAlias = Generator[Query, Sequence[Row], T]
 """The steps of one transaction; its return value is the transaction's."""
 
+
+def only(query: Query) -> Script[Sequence[Row]]:
+    """Make a script of one query, which returns its rows."""
+    return (yield query)
+
+
 ScriptFactory: TypeAlias = Callable[[], Script[T]]
 """Makes a fresh script: a transaction that was rolled back is run again from its start."""

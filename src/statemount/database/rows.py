@@ -93,10 +93,15 @@ class ChangeRow(NamedTuple):
 
 @dataclass(slots=True)
 class WriteSet:
-    """Everything that one transaction writes, clears first."""
+    """Everything that one transaction writes, clears first. Its lines of the log are none of those that are purged.
+
+    Args:
+        purges: Scope and key whose values go from the log; no key = all of the scope's.
+    """
 
     clears: list[int] = field(default_factory=list)
     deletes: list[tuple[int, bytes]] = field(default_factory=list)
     upserts: list[EntryRow] = field(default_factory=list)
+    purges: list[tuple[int, bytes | None]] = field(default_factory=list)
     changes: list[ChangeRow] = field(default_factory=list)
     scopes: list[ScopeRow] = field(default_factory=list)

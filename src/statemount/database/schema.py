@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from statemount.errors import ConfigurationError
 
-SCHEMA_VERSION = "0001"
+SCHEMA_VERSION = "0002"
 """The newest migration, which this version of the package works with."""
 
 DEFAULT_PREFIX = "statemount_"

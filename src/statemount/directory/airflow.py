@@ -119,7 +119,11 @@ class AirflowTables(Directory):
 
     async def task_scope(self, task_instance_id: UUID, identity: Identity | None = None) -> TaskScope | None:
         rows = await self._rows(self._statements.task(task_instance_id))
-        return TaskScope(*rows[0]) if rows else None
+        return TaskScope(*rows[0][:4]) if rows else None
+
+    async def try_number(self, task_instance_id: UUID, identity: Identity | None = None) -> int | None:
+        rows = await self._rows(self._statements.task(task_instance_id))
+        return rows[0][4] if rows else None
 
     async def has_task_instance(self, target: TaskScope | MappedTask, identity: Identity | None = None) -> bool:
         ids = (target.dag_id, target.run_id, target.task_id)

@@ -10,7 +10,7 @@ from uuid import UUID
 from statemount.database.connections import Connections
 from statemount.database.digests import digest, run_digest, scope_digest, task_digest
 from statemount.database.lane import Lane, Ticket
-from statemount.database.query import Query, Row, Script, ScriptFactory
+from statemount.database.query import Query, Row, Script, ScriptFactory, only
 from statemount.database.schema import TableNames
 from statemount.database.statements.directory import DirectoryStatements
 from statemount.directory.registration import check_asset, check_task_scope, is_acceptable
@@ -30,10 +30,6 @@ from statemount.model import (
 _T = TypeVar("_T")
 
 _MAX_ASSET_ID = 2**63 - 1
-
-
-def _only(query: Query) -> Script[Sequence[Row]]:
-    return (yield query)
 
 
 def _task_instance_of(task_instance_id: UUID, rows: Sequence[Row]) -> TaskInstance | None:
@@ -69,7 +65,7 @@ class DatabaseDirectory(Registry):
     async def _look_up(self, group: Sequence[Ticket[UUID, TaskInstance | None]]) -> None:
         """Answer questions after task instances that wait together."""
         query = self._statements.tasks(list({ticket.request.bytes for ticket in group}))
-        rows = await self._connections.read(lambda: _only(query))
+        rows = await self._connections.read(lambda: only(query))
         found: dict[bytes, list[Row]] = {}
         for row in rows:
             found.setdefault(bytes(row[0]), []).append(row[1:])
@@ -80,11 +76,11 @@ class DatabaseDirectory(Registry):
         rows = self._connections.read_at_once(query)
         if rows is not None:
             return rows
-        return await self._connections.detached(self._connections.read(lambda: _only(query)))
+        return await self._connections.detached(self._connections.read(lambda: only(query)))
 
     async def _all_rows(self, query: Query) -> Sequence[Row]:
         """Return rows of which there may be many."""
-        return await self._connections.detached(self._connections.read(lambda: _only(query)))
+        return await self._connections.detached(self._connections.read(lambda: only(query)))
 
     async def _write(self, factory: ScriptFactory[_T]) -> _T:
         return await self._connections.detached(self._connections.write(factory))

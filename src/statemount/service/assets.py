@@ -24,13 +24,16 @@ class AssetStates(States[AssetScope]):
         operation = self._set(key, value, None, writer, condition)
         return await self._apply(scope, operation, writer)
 
-    async def clear(self, scope: AssetScope, *, writer: Writer = API, condition: Condition | None = None) -> None:
+    async def clear(
+        self, scope: AssetScope, *, writer: Writer = API, condition: Condition | None = None, purge: bool = False
+    ) -> None:
         """Remove every key of the asset.
 
         Args:
             condition: On the revision of the asset's state.
+            purge: Remove all values from the history, too.
 
         Raises:
             PreconditionFailedError: The condition does not hold.
         """
-        await self._apply(scope, Clear(condition), writer)
+        await self._apply(scope, Clear(condition, purge), writer)

@@ -27,9 +27,10 @@ class CleanUpRules:
     """What is removed, and in what portions.
 
     Args:
-        batch_size: Most entries, task instances or assets that are removed at once.
+        batch_size: Most entries, changes, task instances or assets that are removed at once.
         asset_grace: How long the state of an inactive asset is kept; zero = for ever.
         directory_retention: How long a task instance is known after it was registered last; zero = for ever.
+        history_retention: How long the history keeps a change; zero = for ever.
 
     Raises:
         ConfigurationError: A number is negative, or the batches are empty.
@@ -38,9 +39,11 @@ class CleanUpRules:
     batch_size: int = 1000
     asset_grace: timedelta = timedelta(days=7)
     directory_retention: timedelta = timedelta(days=90)
+    history_retention: timedelta = timedelta(days=7)
 
     def __post_init__(self) -> None:
-        if self.batch_size < 1 or min(self.asset_grace, self.directory_retention) < timedelta(0):
+        shortest = min(self.asset_grace, self.directory_retention, self.history_retention)
+        if self.batch_size < 1 or shortest < timedelta(0):
             raise ConfigurationError("clean-up needs batches of one or more, and durations that are not negative")
 
 
@@ -51,13 +54,14 @@ class Overdue:
     entries: int | None = 0
     task_instances: int | None = 0
     assets: int | None = 0
+    changes: int | None = 0
 
 
 class CleanUp:
     """Removes what is over. Several may be at work at once, in one process or in many.
 
-    Expired entries go from any store; task instances and assets from a registry, if there is one. After each batch it
-    rests for as long as the batch took, so that at most half of the time is its own.
+    Expired entries and old changes go from any store; task instances and assets from a registry, if there is one.
+    After each batch it rests for as long as the batch took, so that at most half of the time is its own.
 
     Args:
         registry: None = the directory is none that a host fills.
@@ -85,20 +89,30 @@ class CleanUp:
         Args:
             progress: Is told of removed entries.
         """
-        return Overdue(await self.entries(progress), await self.task_instances(), await self.assets())
+        entries = await self.entries(progress)
+        return Overdue(entries, await self.task_instances(), await self.assets(), await self.changes())
 
     async def count(self) -> Overdue:
         """Return how much there is to be removed; nothing is."""
         entries = await self._store.count_expired()
+        changes = await self._store.count_changes(before=self._changed_before())
         if self._registry is None:
-            return Overdue(entries)
+            return Overdue(entries, changes=changes)
         before = self._registered_before(), self._inactive_before()
         counted = await self._registry.count_overdue(registered_before=before[0], inactive_before=before[1])
-        return Overdue(entries, None, None) if counted is None else Overdue(entries, *counted)
+        task_instances, assets = (None, None) if counted is None else counted
+        return Overdue(entries, task_instances, assets, changes)
 
     async def entries(self, progress: Progress | None = None) -> int:
         """Remove expired entries; return how many."""
         return await self._in_batches(lambda: self._store.sweep(limit=self._rules.batch_size), progress)
+
+    async def changes(self, progress: Progress | None = None) -> int:
+        """Remove changes from the history that are over their retention; return how many."""
+        before = self._changed_before()
+        if not self._rules.history_retention:
+            return 0
+        return await self._in_batches(lambda: self._store.trim(before=before, limit=self._rules.batch_size), progress)
 
     async def task_instances(self, progress: Progress | None = None) -> int:
         """Forget task instances that are over their retention, not their state; return how many."""
@@ -123,6 +137,9 @@ class CleanUp:
             await self._store.drop(AssetScope(asset_id))
             await registry.forget_asset(asset_id)
         return len(asset_ids)
+
+    def _changed_before(self) -> Timestamp:
+        return self._before(self._rules.history_retention)
 
     def _registered_before(self) -> Timestamp:
         return self._before(self._rules.directory_retention)

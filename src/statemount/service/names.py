@@ -58,12 +58,26 @@ def is_plain_key(key: str) -> bool:
     return 0 < len(key) <= MAX_KEY_LENGTH and key.isascii() and "\0" not in key
 
 
+def check_prefix(text: str, name: str) -> None:
+    """Refuse what no key begins with.
+
+    Args:
+        name: Of the parameter.
+
+    Raises:
+        InvalidInputError: It is longer than a key, has a NUL or is no Unicode.
+    """
+    problem = text_problem(text, ("query", name), max_length=MAX_KEY_LENGTH, min_length=0)
+    if problem is not None:
+        raise InvalidInputError([problem])
+
+
 def id_problem(text: str, loc: tuple[str | int, ...]) -> Problem | None:
     """Return what is wrong with a dag, run or task id, or None: 1 to 250 characters, UTF-8, no NUL."""
     return text_problem(text, loc, max_length=MAX_ID_LENGTH)
 
 
-def check_key(key: str) -> None:
+def check_key(key: str, loc: tuple[str | int, ...] = ("path", "key")) -> None:
     """Refuse a key that cannot be stored.
 
     Raises:
@@ -71,6 +85,6 @@ def check_key(key: str) -> None:
     """
     if is_plain_key(key):
         return
-    problem = key_problem(key)
+    problem = key_problem(key, loc)
     if problem is not None:
         raise InvalidInputError([problem])

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from decimal import Decimal
 
 from statemount.errors import AssetNotFoundError, TaskInstanceNotFoundError
 from statemount.interfaces import Authorizer, Directory, Identity
 from statemount.model import Asset, AssetScope, MappedTask, TaskScope
+from statemount.operations import Operation
+from statemount.service.batches import is_allowed, permissions_of
 
 _MAX_ASSET_ID = 2**63 - 1
 
@@ -44,6 +47,33 @@ class Public:
             asset = await self._directory.asset(asset_id, identity)
         self._authorizer.check_public_asset(identity, permission, asset)
         return asset
+
+    def check_batch(
+        self,
+        identity: Identity,
+        operations: Sequence[Operation],
+        *,
+        dag_id: str | None = None,
+        asset: Asset | None = None,
+    ) -> bool:
+        """Let a caller that may write do each of the operations; tell whether it may read what updates leave.
+
+        Args:
+            dag_id: Of the task instance whose state they are on.
+            asset: Whose state they are on, if it is none of a task instance.
+
+        Raises:
+            ForbiddenError: It may not do one of them.
+        """
+
+        def check(permission: str) -> None:
+            self._authorizer.check_public(identity, permission, dag_id=dag_id)
+            if dag_id is None:
+                self._authorizer.check_public_asset(identity, permission, asset)
+
+        for permission in permissions_of(operations):
+            check(permission)
+        return is_allowed(lambda: check("state:read"))
 
     async def require_task_instance(self, identity: Identity, target: TaskScope | MappedTask) -> None:
         """Make sure that a task instance exists; for a mapped task, one with any map index.

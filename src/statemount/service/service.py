@@ -8,6 +8,7 @@ from statemount.interfaces import Authorizer, Clock, Directory, Registry, Revoca
 from statemount.service.assets import AssetStates
 from statemount.service.clean_up import CleanUp, CleanUpRules
 from statemount.service.expiry import Retention
+from statemount.service.histories import Histories
 from statemount.service.host import Host
 from statemount.service.limits import ValueLimits
 from statemount.service.public import Public
@@ -21,8 +22,9 @@ class StateService:
     """Everything that can be done with state, with no HTTP at all.
 
     A scheduler that runs in this process may use it directly: :attr:`tasks` and :attr:`assets` ask nobody for
-    permission. The routes go through :attr:`workers` and :attr:`public` first. :attr:`host` is for what a host does
-    with runs and assets, and :attr:`clean_up` removes what is over.
+    permission, nor does :attr:`histories`, which tells how state was. The routes go through :attr:`workers` and
+    :attr:`public` first. :attr:`host` is for what a host does with runs and assets, and :attr:`clean_up` removes what
+    is over.
 
     Args:
         default_retention: For entries whose expiry is ``"default"``; zero = for ever.
@@ -55,6 +57,7 @@ class StateService:
         self.authorizer = authorizer
         self.tasks: TaskStates = TaskStates(store, limits, Retention(default_retention), clock)
         self.assets: AssetStates = AssetStates(store, limits)
+        self.histories: Histories = Histories(store, self.tasks, self.assets, clock)
         self.limits = limits
         self.workers: Workers = Workers(directory, authorizer)
         self.public: Public = Public(directory, authorizer)

@@ -55,6 +55,7 @@ class Sweeper(Resource):
             "expired entries": ("entries", clean_up.entries),
             "old task instances": ("task_instances", clean_up.task_instances),
             "inactive assets": ("assets", clean_up.assets),
+            "old changes": ("changes", clean_up.changes),
         }
         self._failures: dict[str, type[Exception]] = {}
         self._task: asyncio.Task[None] | None = None

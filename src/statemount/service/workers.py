@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from functools import partial
 from uuid import UUID
 
 from statemount.errors import AssetNotFoundError, TaskInstanceNotFoundError
 from statemount.interfaces import Action, Authorizer, Directory, Identity
 from statemount.model import Access, Asset, AssetScope, TaskScope, Writer
+from statemount.operations import Operation
+from statemount.service.batches import actions_of, is_allowed
 
 
 class Workers:
@@ -34,6 +38,30 @@ class Workers:
             try_number = await self._directory.try_number(task_instance_id, identity)
             self._authorizer.check_attempt(identity, try_number)
 
+    def check_some_action(self, identity: Identity, task_instance_id: UUID | None) -> None:
+        """Let a worker go on that may do anything to a task instance's state, while it is not known yet what it wants.
+
+        Args:
+            task_instance_id: None for an id that is no UUID.
+
+        Raises:
+            ForbiddenError: It may do nothing.
+        """
+        check = partial(self._authorizer.check_task_instance, identity, task_instance_id)
+        if not (is_allowed(partial(check, "read")) or is_allowed(partial(check, "delete"))):
+            check("write")
+
+    def check_batch(self, identity: Identity, task_instance_id: UUID, operations: Sequence[Operation]) -> bool:
+        """Let a worker do each of the operations to a task instance's state; tell whether it may read, too.
+
+        Raises:
+            ForbiddenError: It may not do one of them.
+        """
+        check = partial(self._authorizer.check_task_instance, identity, task_instance_id)
+        for action in actions_of(operations):
+            check(action)
+        return is_allowed(partial(check, "read"))
+
     async def asset_by_name(self, identity: Identity, name: str, action: Action) -> AssetScope:
         """Return the scope of the active asset of this name, if the worker may do this with it.
 
@@ -41,26 +69,58 @@ class Workers:
             AssetNotFoundError: There is no such active asset.
             ForbiddenError: Its task is not registered with it, or not for this action.
         """
-        asset = await self._directory.asset_by_name(name, identity)
-        if asset is None:
-            raise AssetNotFoundError(f"Asset with name={name!r} not found")
-        return await self._granted(identity, asset, action)
+        return await self._granted(identity, await self._named(identity, name), action)
 
     async def asset_by_uri(self, identity: Identity, uri: str, action: Action) -> AssetScope:
         """As :meth:`asset_by_name`, by URI."""
+        return await self._granted(identity, await self._addressed(identity, uri), action)
+
+    async def batch_by_name(
+        self, identity: Identity, name: str, operations: Sequence[Operation]
+    ) -> tuple[AssetScope, bool]:
+        """Return the scope of an asset, if the worker may do each of the operations to it, and whether it may read.
+
+        Raises:
+            AssetNotFoundError: See :meth:`asset_by_name`.
+            ForbiddenError: See :meth:`asset_by_name`.
+        """
+        return await self._granted_batch(identity, await self._named(identity, name), operations)
+
+    async def batch_by_uri(
+        self, identity: Identity, uri: str, operations: Sequence[Operation]
+    ) -> tuple[AssetScope, bool]:
+        """As :meth:`batch_by_name`, by URI."""
+        return await self._granted_batch(identity, await self._addressed(identity, uri), operations)
+
+    async def _named(self, identity: Identity, name: str) -> Asset:
+        asset = await self._directory.asset_by_name(name, identity)
+        if asset is None:
+            raise AssetNotFoundError(f"Asset with name={name!r} not found")
+        return asset
+
+    async def _addressed(self, identity: Identity, uri: str) -> Asset:
         asset = await self._directory.asset_by_uri(uri, identity)
         if asset is None:
             raise AssetNotFoundError(f"Asset with uri={uri!r} not found")
-        return await self._granted(identity, asset, action)
+        return asset
 
     async def _granted(self, identity: Identity, asset: Asset, action: Action) -> AssetScope:
-        task_instance_id = identity.task_instance_id
-        access: frozenset[Access] = frozenset()
-        if task_instance_id is not None:
-            await self._check_attempt(identity, task_instance_id)
-            access = await self._directory.access(task_instance_id, asset, identity)
-        self._authorizer.check_asset(identity, asset, access, action)
+        self._authorizer.check_asset(identity, asset, await self._access(identity, asset), action)
         return AssetScope(asset.asset_id)
+
+    async def _granted_batch(
+        self, identity: Identity, asset: Asset, operations: Sequence[Operation]
+    ) -> tuple[AssetScope, bool]:
+        check = partial(self._authorizer.check_asset, identity, asset, await self._access(identity, asset))
+        for action in actions_of(operations):
+            check(action)
+        return AssetScope(asset.asset_id), is_allowed(partial(check, "read"))
+
+    async def _access(self, identity: Identity, asset: Asset) -> frozenset[Access]:
+        if identity.task_instance_id is None:
+            return frozenset()
+        await self._check_attempt(identity, identity.task_instance_id)
+        return await self._directory.access(identity.task_instance_id, asset, identity)
 
     async def writer(self, identity: Identity) -> Writer:
         """Return the writer that an entry written by this worker names.

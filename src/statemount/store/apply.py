@@ -100,6 +100,7 @@ class Applied:
         written: The rows to write, None = to remove; they come after the clearing, if there is one.
         cleared: Every row of the scope goes first.
         changes: The log's new lines, in order; none if nothing changed.
+        purged: The keys whose values go from the lines that the log has already; None = every key.
     """
 
     outcome: Outcome
@@ -110,6 +111,7 @@ class Applied:
     entries: int
     size: int
     live: int
+    purged: frozenset[str] | None = frozenset()
 
 
 def apply(
@@ -134,7 +136,10 @@ def apply(
             if operation.condition is not None and not operation.condition.holds(work.revision):
                 results.append(Result("failed", work.revision))
                 return work.nothing(results)
-            results.append(work.clear() if isinstance(operation, Clear) else Result("unchanged", work.revision))
+            if isinstance(operation, Clear):
+                results.append(work.clear(purge=operation.purge))
+            else:
+                results.append(Result("unchanged", work.revision))
             continue
         row = work.live_row(operation.key)
         if operation.condition is not None and not _holds(operation.condition, row):
@@ -143,7 +148,7 @@ def apply(
         if isinstance(operation, Set):
             results.append(work.set(operation, row))
         elif isinstance(operation, Delete):
-            results.append(work.delete(operation.key, row))
+            results.append(work.delete(operation.key, row, purge=operation.purge))
         elif isinstance(operation, Update):
             results.append(work.update(operation, row))
             if results[-1].status == "failed":
@@ -152,6 +157,13 @@ def apply(
             entry = _entry(row) if isinstance(operation, Get) else None
             results.append(Result("unchanged", _revision(row), entry=entry))
     return work.done(results)
+
+
+def without_value(change: Change, key: str | None) -> Change:
+    """Return a line of the log without its value, if it is of a key; None = of any key."""
+    if change.value is None or key not in (None, change.key):
+        return change
+    return change._replace(value=None)
 
 
 def is_live(row: Row, now: Timestamp) -> bool:
@@ -193,6 +205,7 @@ class _Work:
         self._cleared = False
         self._written: dict[str, Entry | None] = {}
         self._changes: list[Change] = []
+        self._purged: frozenset[str] | None = frozenset()
 
     @property
     def revision(self) -> int:
@@ -264,7 +277,9 @@ class _Work:
         )
         return written
 
-    def delete(self, key: str, row: Row | None) -> Result:
+    def delete(self, key: str, row: Row | None, *, purge: bool) -> Result:
+        if purge:
+            self._purge(key)
         if row is None:
             self._expire(key)
             return Result("unchanged", 0)
@@ -273,8 +288,19 @@ class _Work:
         self._log(Change(self._revision + 1, "delete", key, self._now, self._writer))
         return Result("changed", 0)
 
-    def clear(self) -> Result:
-        if self._live == 0:
+    def _purge(self, key: str | None) -> None:
+        """Take the values of a key out of the log, None = of every key."""
+        if key is None:
+            self._purged = None
+        elif self._purged is not None:
+            self._purged |= {key}
+        self._changes = [without_value(change, key) for change in self._changes]
+
+    def clear(self, *, purge: bool) -> Result:
+        if purge:
+            self._purge(None)
+        # A row that is expired holds a value all the same.
+        if self._live == 0 and not (purge and self._entries > 0):
             return Result("unchanged", 0)
         self._cleared = True
         self._written.clear()
@@ -292,6 +318,7 @@ class _Work:
             self._entries,
             self._size,
             self._live,
+            self._purged,
         )
 
     def nothing(self, results: list[Result]) -> Applied:

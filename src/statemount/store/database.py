@@ -14,15 +14,29 @@ from statemount.database.schema import TableNames
 from statemount.database.statements import make_store_statements
 from statemount.database.turns import Turn
 from statemount.interfaces import Clock, Store
-from statemount.model import AssetScope, Change, Entry, LogTail, MappedTask, Page, Run, Scope, Writer
+from statemount.model import (
+    AssetScope,
+    Change,
+    Entry,
+    History,
+    LogTail,
+    MappedTask,
+    Page,
+    Past,
+    Run,
+    Scope,
+    Timestamp,
+    Writer,
+)
 from statemount.observer import SILENT, Observer
 from statemount.operations import Merge, Operation, Outcome, Set
 from statemount.store.listing import GroupList, PageOf
 from statemount.store.log import Log, change_of
 from statemount.store.options import StoreOptions
-from statemount.store.reading import Get, GroupRead
+from statemount.store.past import Traces, past_of
+from statemount.store.reading import Get, GroupRead, entry_of
 from statemount.store.scope_ids import ScopeIds
-from statemount.store.scopes import check_clears_task, stored_scope
+from statemount.store.scopes import check_clears_task, check_moment, stored_scope
 from statemount.store.sweeping import Sweep
 from statemount.store.writing import GroupCommit, Write
 
@@ -30,6 +44,8 @@ _SERVER_LANES = 2
 _LIST_LANES = 2
 _LISTS = 16  # in a group: they are read one after the other
 _OPERATION_BYTES = 100
+_NEVER = 2**63 - 1
+"""Greater than every revision, and every time."""
 
 
 class DatabaseStore(Store):
@@ -60,7 +76,7 @@ class DatabaseStore(Store):
         self._options = options or StoreOptions()
         ids = ScopeIds()
         self._commit = GroupCommit(connections, self._statements, ids, clock, self._options)
-        self._sweep = Sweep(connections, self._statements, clock)
+        self._sweep = Sweep(connections, self._statements, clock, self._options)
         self._log = Log(connections, self._statements, ids)
         self._read = read = GroupRead(connections, self._statements, ids, clock)
         self._list = GroupList(connections, self._statements, clock)
@@ -76,9 +92,7 @@ class DatabaseStore(Store):
         self._writers: list[Lane[Write, Outcome]] = [
             Lane(self._commit, max_waiting=max_waiting, kind="write", observer=observer) for _ in range(count)
         ]
-        self._readers: list[Lane[Get, Entry | None]] = [
-            Lane(read, max_waiting=max_waiting, kind="read", observer=observer) for _ in range(count)
-        ]
+        self._reader: Lane[Get, Entry | None] = Lane(read, max_waiting=max_waiting, kind="read", observer=observer)
 
     async def open(self) -> None:
         self._is_open = True
@@ -95,14 +109,11 @@ class DatabaseStore(Store):
             await lane.stop()
 
     def _lanes(self) -> Sequence[Lane[Any, Any]]:
-        return [*self._writers, *self._readers, *self._listers]
+        return [*self._writers, self._reader, *self._listers]
 
     async def read(self, scope: Scope, key: str) -> Entry | None:
         get = Get(stored_scope(scope), key)
-        return await (self._reader_of(get) if self._turn is None else self._turn).ask(get)
-
-    def _reader_of(self, get: Get) -> Lane[Get, Entry | None]:
-        return self._readers[hash(get.scope) % len(self._readers)]
+        return await (self._turn or self._reader).ask(get)
 
     def _read_at_once(self, group: Sequence[Ticket[Get, Entry | None]]) -> None:
         """Answer the gets of one turn of the event loop."""
@@ -110,7 +121,7 @@ class DatabaseStore(Store):
         if len(group) > len(others):
             self._observer.group("read", len(group) - len(others))
         for ticket in others:
-            self._reader_of(ticket.request).take_over(ticket)
+            self._reader.take_over(ticket)
 
     async def list(
         self,
@@ -139,7 +150,7 @@ class DatabaseStore(Store):
     ) -> Outcome:
         if isinstance(target, MappedTask):
             check_clears_task(operations)
-            return await self._connections.detached(self._commit.clear_task(target, writer))
+            return await self._connections.detached(self._commit.clear_task(target, operations, writer))
         scope = stored_scope(target)
         size = 0
         for operation in operations:
@@ -157,6 +168,48 @@ class DatabaseStore(Store):
     def _changes_script(self, scope: Scope, after: int, limit: int) -> Script[Sequence[Change]]:
         rows = yield self._statements.changes(scope_digest(scope), after, limit)
         return [change_of(row) for row in rows]
+
+    async def history(
+        self, scope: Scope, *, key: str | None = None, before: int | None = None, limit: int = 1000
+    ) -> History:
+        read = self._connections.read(lambda: self._history_script(scope, key, before, limit))
+        return await self._connections.detached(read)
+
+    def _history_script(self, scope: Scope, key: str | None, before: int | None, limit: int) -> Script[History]:
+        encoded = None if key is None else key.encode()
+        rows = yield self._statements.history(
+            scope_digest(scope), encoded, _NEVER if before is None else min(before, _NEVER), limit
+        )
+        if not rows:
+            return History((), 0, True)
+        revision, trimmed, *_ = rows[0]
+        return History(tuple([change_of(row[2:]) for row in rows if row[2] is not None]), revision, trimmed == 0)
+
+    async def past(self, scope: Scope, key: str, *, revision: int | None = None, at: Timestamp | None = None) -> Past:
+        check_moment(revision, at)
+        read = self._connections.read(lambda: self._past_script(scope, key, revision, at))
+        return await self._connections.detached(read)
+
+    def _past_script(self, scope: Scope, key: str, revision: int | None, at: Timestamp | None) -> Script[Past]:
+        rows = yield self._statements.traces(
+            scope_digest(scope),
+            key.encode(),
+            _NEVER if revision is None else min(revision, _NEVER),
+            _NEVER if at is None else at,
+        )
+        if not rows:
+            return Past(None, True, 0)
+        newest, updated_at, trimmed, oldest_at, then_at, is_later, *found = rows[0]
+        line = None if found[0] is None else change_of(found[:8])
+        entry = None if found[8] is None else entry_of(found[8:])
+        traces = Traces(newest, updated_at, trimmed, oldest_at, entry, line, then_at, bool(is_later))
+        return past_of(traces, key, revision=revision, at=at)
+
+    async def trim(self, *, before: Timestamp, limit: int = 1000) -> int:
+        return await self._connections.detached(self._sweep.trim(before, limit))
+
+    async def count_changes(self, *, before: Timestamp) -> int | None:
+        return await self._connections.detached(self._sweep.count_changes(before))
 
     async def revisions(self, scopes: Collection[Scope]) -> Mapping[Scope, int]:
         return await self._connections.detached(self._log.revisions(scopes))

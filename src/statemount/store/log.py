@@ -20,11 +20,16 @@ _SCOPES = 1000
 
 
 def change_of(row: Sequence[Any]) -> Change:
-    """Return the change of a row: revision, kind, key, changed_at, writer, size, value, expires_at."""
-    revision, kind, key, at, writer, size, value, end = row
-    return Change(
-        revision, kind, None if key is None else bytes(key).decode(), at, read_writer(writer), size, value, end
-    )
+    """Return the change of a row: revision, kind, key, changed_at, writer, size, value, expires_at.
+
+    A row that somebody else wrote is a change too, as far as that can be.
+    """
+    revision, kind, key, at, writer, size, value, expires_at = row
+    if key is not None:
+        key = key if isinstance(key, str) else bytes(key).decode(errors="replace")
+    at, size, end = (number if type(number) is int else None for number in (at, size, expires_at))
+    text = value if isinstance(value, str) else None
+    return Change(revision, kind, key, at or 0, read_writer(writer), size or 0, text, end)
 
 
 class Log:
@@ -77,6 +82,7 @@ class Log:
         """Return what the log of each scope has after a revision."""
         revisions: dict[Scope, int] = {}
         changes: dict[Scope, list[Change]] = {scope: [] for scope in positions}
+        trimmed: set[Scope] = set()
         for part in _pieces(positions):
             digests = {_digest(scope): scope for scope in part}
             wanted = [(digest, positions[scope]) for digest, scope in digests.items()]
@@ -86,9 +92,24 @@ class Log:
                 revisions[scope] = row[1]
                 if row[2] is not None:
                     changes[scope].append(change_of(row[2:]))
+            # What is asked for from the very first change on may be gone: asked last, for then it is seen.
+            whole = [digest for digest, scope in digests.items() if positions[scope] == 0 and scope in revisions]
+            if whole:
+                gone = await self._connections.read(lambda: self._trimmed_script(whole))  # noqa: B023
+                trimmed.update(digests[digest] for digest in gone)
         return {
-            scope: LogTail.after(after, revisions.get(scope, 0), changes[scope]) for scope, after in positions.items()
+            scope: LogTail.after(after, revisions.get(scope, 0), changes[scope], is_trimmed=scope in trimmed)
+            for scope, after in positions.items()
         }
+
+    def _trimmed_script(self, digests: Sequence[bytes]) -> Script[Sequence[bytes]]:
+        """Return those of the scopes whose logs were trimmed."""
+        found: list[bytes] = []
+        for digest in digests:
+            rows = yield self._statements.is_trimmed(digest)
+            if rows:
+                found.append(digest)
+        return found
 
 
 _digest = lru_cache(maxsize=16_384)(scope_digest)  # whoever watches many scopes asks for the same ones again and again

@@ -6,6 +6,7 @@ from bisect import bisect_right
 from collections import deque
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 
 from statemount.database.digests import asset_id
 from statemount.errors import ScopeFullError
@@ -14,9 +15,11 @@ from statemount.model import (
     AssetScope,
     Change,
     Entry,
+    History,
     LogTail,
     MappedTask,
     Page,
+    Past,
     Run,
     Scope,
     TaskScope,
@@ -24,12 +27,12 @@ from statemount.model import (
     Writer,
 )
 from statemount.operations import OF_SCOPE, Clear, Operation, Outcome, Result
-from statemount.store.apply import ScopeState, apply, is_live
+from statemount.store.apply import ScopeState, apply, is_live, without_value
 from statemount.store.dropped import dropped
 from statemount.store.options import StoreOptions
-from statemount.store.scopes import check_clears_task, stored_scope
-
-_LOG_LENGTH = 1000
+from statemount.store.past import Traces, past_of
+from statemount.store.scopes import check_clears_task, check_moment, stored_scope
+from statemount.store.trimming import surplus
 
 
 @dataclass(slots=True)
@@ -37,7 +40,19 @@ class _Scope:
     state: ScopeState
     born: int
     entries: dict[str, Entry] = field(default_factory=dict)
-    log: deque[Change] = field(default_factory=lambda: deque(maxlen=_LOG_LENGTH))
+    log: deque[Change] = field(default_factory=deque)
+    trimmed: int = 0
+
+    def add_lines(self, lines: Sequence[Change], most: int) -> None:
+        """Add lines to the log, and trim it if it is time to."""
+        self.log.extend(lines)
+        end = surplus((line.revision for line in lines), most)
+        while self.log and self.log[0].revision <= end:
+            self.trimmed = self.log.popleft().revision
+
+    def lines_of(self, key: str | None) -> Iterable[Change]:
+        """Return the lines of a key, and clears, newest first; None = all."""
+        return (line for line in reversed(self.log) if key is None or line.key in (key, None))
 
 
 class MemoryStore(Store):
@@ -47,7 +62,7 @@ class MemoryStore(Store):
 
     Args:
         clock: Microseconds since the epoch.
-        options: Limits, and what the log keeps (at most 1,000 changes a scope).
+        options: Limits, and what the log keeps.
     """
 
     def __init__(self, *, clock: Clock, options: StoreOptions | None = None) -> None:
@@ -92,7 +107,7 @@ class MemoryStore(Store):
     ) -> Outcome:
         if isinstance(target, MappedTask):
             check_clears_task(operations)
-            return self._clear_all(target, writer)
+            return self._clear_all(target, operations, writer)
         target = stored_scope(target)
         kept = self._scopes.get(target)
         if kept is not None:
@@ -127,13 +142,17 @@ class MemoryStore(Store):
             else:
                 kept.entries[key] = entry
         state.absorb(applied)
-        kept.log.extend(applied.changes)
+        if applied.purged is None:
+            kept.log = deque(without_value(line, None) for line in kept.log)
+        for key in applied.purged or ():
+            kept.log = deque(without_value(line, key) for line in kept.log)
+        kept.add_lines(applied.changes, self._options.max_changes)
         self._writes += 1
         return applied.outcome
 
-    def _clear_all(self, task: MappedTask, writer: Writer | None) -> Outcome:
+    def _clear_all(self, task: MappedTask, operations: Sequence[Operation], writer: Writer | None) -> Outcome:
         outcomes = [
-            self._write(kept, [Clear()], writer)
+            self._write(kept, operations, writer)
             for scope, kept in self._scopes.items()
             if isinstance(scope, TaskScope) and MappedTask(scope.dag_id, scope.run_id, scope.task_id) == task
         ]
@@ -146,6 +165,49 @@ class MemoryStore(Store):
         if kept is None:
             return ()
         return [change for change in kept.log if change.revision > after][:limit]
+
+    async def history(
+        self, scope: Scope, *, key: str | None = None, before: int | None = None, limit: int = 1000
+    ) -> History:
+        kept = self._scopes.get(stored_scope(scope))
+        if kept is None:
+            return History((), 0, True)
+        lines = (line for line in kept.lines_of(key) if before is None or line.revision < before)
+        return History(tuple(islice(lines, limit)), kept.state.revision, kept.trimmed == 0)
+
+    async def past(self, scope: Scope, key: str, *, revision: int | None = None, at: Timestamp | None = None) -> Past:
+        check_moment(revision, at)
+        kept = self._scopes.get(stored_scope(scope))
+        if kept is None:
+            return Past(None, True, 0)
+
+        def is_later(line: Change) -> bool:
+            return (revision is not None and line.revision > revision) or (at is not None and line.at > at)
+
+        lines = [*kept.lines_of(key)]
+        traces = Traces(
+            kept.state.revision,
+            kept.state.updated_at,
+            kept.trimmed,
+            kept.log[0].at if kept.log else None,
+            kept.entries.get(key),
+            next((line for line in lines if not is_later(line)), None),
+            next((line.at for line in kept.log if line.revision == revision), None),
+            any(map(is_later, lines)),
+        )
+        return past_of(traces, key, revision=revision, at=at)
+
+    async def trim(self, *, before: Timestamp, limit: int = 1000) -> int:
+        logs = [kept for kept in self._scopes.values() if kept.log and kept.log[0].at < before]
+        removed = 0
+        for kept in logs:
+            while removed < limit and kept.log and kept.log[0].at < before:
+                kept.trimmed = kept.log.popleft().revision
+                removed += 1
+        return removed
+
+    async def count_changes(self, *, before: Timestamp) -> int | None:
+        return sum(line.at < before for kept in self._scopes.values() for line in kept.log)
 
     async def revisions(self, scopes: Collection[Scope]) -> Mapping[Scope, int]:
         found = {scope: self._scopes.get(stored_scope(scope)) for scope in scopes}
@@ -179,18 +241,19 @@ class MemoryStore(Store):
         now = self._clock()
         return sum(not is_live(entry, now) for kept in self._scopes.values() for entry in kept.entries.values())
 
-    @staticmethod
-    def _expire(kept: _Scope, now: Timestamp, limit: int) -> int:
+    def _expire(self, kept: _Scope, now: Timestamp, limit: int) -> int:
         state = kept.state
         expired = [entry for entry in kept.entries.values() if not is_live(entry, now)][:limit]
         now = max(now, state.updated_at)
+        lines: list[Change] = []
         for entry in expired:
             del kept.entries[entry.key]
             state.entries -= 1
             state.size -= entry.size
             state.revision += 1
             state.updated_at = now
-            kept.log.append(Change(state.revision, "expire", entry.key, now))
+            lines.append(Change(state.revision, "expire", entry.key, now))
+        kept.add_lines(lines, self._options.max_changes)
         return len(expired)
 
     async def drop(self, target: Run | AssetScope) -> None:

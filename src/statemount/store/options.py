@@ -19,6 +19,7 @@ class StoreOptions:
         log_values: Whose values the log keeps: ``assets``, ``all`` or ``none``. Key, operation, revision, writer and
             time are always kept.
         max_logged_value_bytes: Longest value that the log keeps.
+        max_changes: So many of a scope's newest changes the log keeps, and up to a tenth and ten more; 0 = all.
         tombstone_seconds: How long writes to a dropped run are refused: as long as a cache may still know it.
     """
 
@@ -26,6 +27,7 @@ class StoreOptions:
     max_bytes: int = 64 * MEBIBYTE
     log_values: str = "assets"
     max_logged_value_bytes: int = 8192
+    max_changes: int = 1000
     tombstone_seconds: int = 60
 
     def logs_values_of(self, scope: Scope) -> bool:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from statemount.database.connections import Connections
 from statemount.database.digests import scope_digest
 from statemount.database.lane import Ticket
-from statemount.database.query import Script
+from statemount.database.query import Row, only
 from statemount.database.statements.base import StoreStatements
 from statemount.interfaces import Clock
 from statemount.model import Entry, Scope
@@ -29,8 +29,8 @@ def entry_of(row: Sequence[Any]) -> Entry:
 
     A row that somebody else wrote is an entry too, as far as that can be: it must not stand in the way of others.
     """
-    key, *columns = row
-    return entry_named(key if isinstance(key, str) else bytes(key).decode(errors="replace"), columns)
+    key = row[0]
+    return entry_named(key if type(key) is str else bytes(key).decode(errors="replace"), row[1:])
 
 
 def entry_named(key: str, columns: Sequence[Any]) -> Entry:
@@ -58,6 +58,28 @@ class GroupRead:
 
         A row that is missing is among the others: through a remembered id, it may mean that the scope is a new one.
         """
+        known, pairs = self._known(group)
+        if pairs:
+            rows = self._connections.read_at_once(self._statements.look_up(pairs), len(pairs))
+            if rows:
+                self._answer(known, rows)
+                if len(rows) == len(group):
+                    return ()
+        return _unanswered(group)
+
+    async def __call__(self, group: Sequence[Ticket[Get, Entry | None]]) -> None:
+        known, pairs = self._known(group)
+        if pairs:
+            query = self._statements.look_up(pairs)
+            self._answer(known, await self._connections.read(lambda: only(query)))
+        missing = _unanswered(group)
+        if missing:
+            await self._read_by_digest(missing)
+
+    def _known(
+        self, group: Sequence[Ticket[Get, Entry | None]]
+    ) -> tuple[list[Ticket[Get, Entry | None]], list[tuple[int, bytes]]]:
+        """Return the gets of scopes whose id is remembered, with what they look for."""
         known: list[Ticket[Get, Entry | None]] = []
         pairs: list[tuple[int, bytes]] = []
         for ticket in group:
@@ -66,50 +88,36 @@ class GroupRead:
             if scope_id is not None:
                 known.append(ticket)
                 pairs.append((scope_id, key.encode()))
-        rows = self._connections.read_at_once(self._statements.look_up(pairs), len(pairs)) if pairs else None
-        if rows:
-            now = self._clock()
-            for number, *columns in rows:
-                ticket = known[number]
-                entry = entry_named(ticket.request.key, columns)
-                ticket.succeed(entry if is_live(entry, now) else None)
-            if len(rows) == len(group):
-                return ()
-        return [ticket for ticket in group if not ticket.answer.done()]
+        return known, pairs
 
-    async def __call__(self, group: Sequence[Ticket[Get, Entry | None]]) -> None:
-        gets = {ticket.request for ticket in group}
-        ids = {get.scope: self._ids.get(get.scope) for get in gets}
-        found, scope_ids = await self._connections.read(lambda: self._script(gets, ids))
-        for scope, scope_id in scope_ids.items():
-            self._ids.remember(scope, scope_id)
+    def _answer(self, known: Sequence[Ticket[Get, Entry | None]], rows: Sequence[Row]) -> None:
         now = self._clock()
-        for ticket in group:
-            entry = found.get(ticket.request)
-            ticket.succeed(entry if entry is not None and is_live(entry, now) else None)
+        for number, *columns in rows:
+            ticket = known[number]
+            entry = entry_named(ticket.request.key, columns)
+            ticket.succeed(entry if is_live(entry, now) else None)
 
-    def _script(
-        self, gets: Collection[Get], ids: Mapping[Scope, int | None]
-    ) -> Script[tuple[Mapping[Get, Entry], Mapping[Scope, int]]]:
-        found: dict[Get, Entry] = {}
-        known: dict[tuple[int, bytes], Get] = {}
-        for get in gets:
-            scope_id = ids[get.scope]
-            if scope_id is not None:
-                known[scope_id, get.key.encode()] = get
-        if known:
-            rows = yield self._statements.read_by_id(list(known))
-            for row in rows:
-                found[known[row[0], bytes(row[1])]] = entry_of(row[1:])
-        scope_ids: dict[Scope, int] = {}
-        # A miss through a remembered id may mean that the scope is a new one by now.
-        missing = {(scope_digest(get.scope), get.key.encode()): get for get in gets if get not in found}
-        if missing:
-            scopes = {digest: get.scope for (digest, _), get in missing.items()}
-            rows = yield self._statements.read_by_digest(list(missing))
-            for row in rows:
-                digest = bytes(row[0])
-                scope_ids[scopes[digest]] = row[1]
-                if row[2] is not None:
-                    found[missing[digest, bytes(row[2])]] = entry_of(row[2:])
-        return found, scope_ids
+    async def _read_by_digest(self, missing: Sequence[Ticket[Get, Entry | None]]) -> None:
+        """Answer the gets of scopes whose id is not remembered, or is an old one."""
+        scopes: dict[bytes, Scope] = {}
+        asked: dict[tuple[bytes, bytes], list[Ticket[Get, Entry | None]]] = {}
+        for ticket in missing:
+            digest = scope_digest(ticket.request.scope)
+            scopes[digest] = ticket.request.scope
+            asked.setdefault((digest, ticket.request.key.encode()), []).append(ticket)
+        query = self._statements.read_by_digest(list(asked))
+        rows = await self._connections.read(lambda: only(query))
+        now = self._clock()
+        for row in rows:
+            digest = bytes(row[0])
+            self._ids.remember(scopes[digest], row[1])
+            if row[2] is not None:
+                entry = entry_of(row[2:])
+                for ticket in asked[digest, bytes(row[2])]:
+                    ticket.succeed(entry if is_live(entry, now) else None)
+        for ticket in missing:
+            ticket.succeed(None)
+
+
+def _unanswered(group: Sequence[Ticket[Get, Entry | None]]) -> list[Ticket[Get, Entry | None]]:
+    return [ticket for ticket in group if not ticket.answer.done()]

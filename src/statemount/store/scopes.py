@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from statemount.database.digests import asset_id
-from statemount.model import AssetScope, Scope
+from statemount.model import AssetScope, Scope, Timestamp
 from statemount.operations import Clear, Operation
 
 
@@ -20,11 +20,21 @@ def stored_scope(scope: Scope) -> Scope:
     return AssetScope(asset_id(scope))
 
 
+def check_moment(revision: int | None, at: Timestamp | None) -> None:
+    """Refuse a question about the past that names no moment, or two.
+
+    Raises:
+        ValueError: It does.
+    """
+    if (revision is None) is (at is None):
+        raise ValueError("a revision or a time is needed, and only one of them")
+
+
 def check_clears_task(operations: Sequence[Operation]) -> None:
     """Refuse what cannot be done to every map index of a task.
 
     Raises:
         ValueError: It is anything but a single clear.
     """
-    if list(operations) != [Clear()]:
-        raise ValueError("every map index of a task can only be cleared")
+    if list(operations) not in ([Clear()], [Clear(purge=True)]):
+        raise ValueError("every map index of a task can only be cleared, without a condition")

@@ -20,11 +20,12 @@ from statemount.errors import LockedError, NotFoundError, ScopeFullError, StateM
 from statemount.interfaces import Clock
 from statemount.model import Change, Entry, MappedTask, Scope, Timestamp, Writer
 from statemount.operations import CheckScope, Clear, Delete, Operation, Outcome, Result
-from statemount.store.apply import READS_VALUE, Applied, ScopeState, apply, is_live
+from statemount.store.apply import READS_VALUE, Applied, ScopeState, apply, is_live, without_value
 from statemount.store.dropped import dropped
 from statemount.store.options import StoreOptions
 from statemount.store.reading import entry_of
 from statemount.store.scope_ids import ScopeIds, create_scopes, find_scopes
+from statemount.store.trimming import trim_surplus
 from statemount.store.writers import writer_text
 
 _logger = logging.getLogger("statemount.store")
@@ -201,8 +202,13 @@ class GroupCommit:
                     continue
             scope_work.add(applied, state)
             answers.append(applied.outcome)
-        yield from self._statements.write(_write_set(work, states))
+        yield from self._write(work, states)
         return answers
+
+    def _write(self, work: Mapping[int, _ScopeWork], states: Mapping[int, ScopeState]) -> Script[None]:
+        rows = _write_set(work, states)
+        yield from self._statements.write(rows)
+        yield from trim_surplus(self._statements, rows.changes, self._options.max_changes)
 
     def _apply(self, state: ScopeState, write: Write, now: Timestamp) -> Applied:
         return apply(state, write.operations, writer=write.writer, now=now, options=self._options)
@@ -277,11 +283,15 @@ class GroupCommit:
             for scope_id, live in rows:
                 states[scope_id].live = live
 
-    async def clear_task(self, task: MappedTask, writer: Writer | None) -> Outcome:
-        """Clear every scope of a task, in one transaction."""
-        return await self._connections.write(lambda: self._clear_task(task, writer))
+    async def clear_task(self, task: MappedTask, operations: Sequence[Operation], writer: Writer | None) -> Outcome:
+        """Clear every scope of a task, in one transaction.
 
-    def _clear_task(self, task: MappedTask, writer: Writer | None) -> Script[Outcome]:
+        Args:
+            operations: A single clear.
+        """
+        return await self._connections.write(lambda: self._clear_task(task, operations, writer))
+
+    def _clear_task(self, task: MappedTask, operations: Sequence[Operation], writer: Writer | None) -> Script[Outcome]:
         now = self._clock()
         rows = yield self._statements.find_task(task_digest(task))
         scope_ids = sorted(row[1] for row in rows)
@@ -296,9 +306,9 @@ class GroupCommit:
         yield from self._count_live(states, now)
         work: dict[int, _ScopeWork] = {}
         for scope_id, state in states.items():
-            applied = apply(state, [Clear()], writer=writer, now=now, options=self._options)
+            applied = apply(state, operations, writer=writer, now=now, options=self._options)
             work.setdefault(scope_id, _ScopeWork()).add(applied, state)
-        yield from self._statements.write(_write_set(work, states))
+        yield from self._write(work, states)
         is_changed = any(scope_work.changes for scope_work in work.values())
         status = Result("changed" if is_changed else "unchanged", 0)
         return Outcome((status,), max(state.revision for state in states.values()))
@@ -310,11 +320,12 @@ _NOTHING_CLEARED = Outcome((Result("unchanged", 0),), 0)
 class _ScopeWork:
     """What the writes of a group do to one scope, together."""
 
-    __slots__ = ("changes", "cleared", "written")
+    __slots__ = ("changes", "cleared", "purged", "written")
 
     def __init__(self) -> None:
         self.cleared = False
         self.changes: list[Change] = []
+        self.purged: set[str | None] = set()
         self.written: dict[str, Entry | None] = {}
 
     def add(self, applied: Applied, state: ScopeState) -> None:
@@ -324,12 +335,17 @@ class _ScopeWork:
             self.cleared = True
             self.written.clear()
         self.written.update(applied.written)
+        for key in (None,) if applied.purged is None else applied.purged:
+            self.purged.add(key)
+            self.changes = [without_value(change, key) for change in self.changes]
         self.changes += applied.changes
 
 
 def _write_set(work: Mapping[int, _ScopeWork], states: Mapping[int, ScopeState]) -> WriteSet:
     rows = WriteSet()
     for scope_id, scope_work in sorted(work.items()):
+        for purged in (None,) if None in scope_work.purged else scope_work.purged:
+            rows.purges.append((scope_id, None if purged is None else purged.encode()))
         if not scope_work.changes:
             continue
         state = states[scope_id]

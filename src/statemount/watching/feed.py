@@ -51,10 +51,10 @@ class Feed:
     )
 
     def __init__(self, scope: Scope, *, max_events: int = MAX_EVENTS, max_bytes: int = MAX_BYTES) -> None:
-        self.scope = scope
+        self.scope: Scope = scope
         self.position: int | None = None
-        self.generation = 0
-        self.next_number = 0
+        self.generation: int = 0
+        self.next_number: int = 0
         self.watches: set[Watch] = set()
         self._by_key: dict[str | None, set[Watch]] = {}
         self._max_events = max_events

@@ -50,13 +50,13 @@ class Watch:
     )
 
     def __init__(self, hub: Hub, feed: Feed, key: str | None, owner: str) -> None:
-        self.feed = feed
-        self.key = key
-        self.owner = owner
-        self.number = 0
-        self.revision = 0
-        self.slot = 0
-        self.was_cut_off = False
+        self.feed: Feed = feed
+        self.key: str | None = key
+        self.owner: str = owner
+        self.number: int = 0
+        self.revision: int = 0
+        self.slot: int = 0
+        self.was_cut_off: bool = False
         self.ending: Ending | None = None
         self._hub = hub
         self._opening: WatchEvent | None = None

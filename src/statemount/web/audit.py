@@ -34,15 +34,18 @@ FIELDS: dict[str, str] = {
     "reason": "Why it is refused, or why the outcome is unknown.",
     "task_instance_id": "The task instance that is addressed, by its UUID.",
     "task_instance_ids": "Those that one request registers together.",
+    "jti": "The token that is revoked.",
     "dag_id": "The dag that is addressed.",
     "run_id": "The run.",
     "task_id": "The task.",
     "map_index": "The map index; `null` = not given, which means `-1`.",
     "all_map_indices": "What the request says, if it asks for all map indices.",
+    "purge": "What the request says, if it asks for old values to be removed, too.",
     "asset_id": "The asset that is addressed, by its id.",
     "asset_name": "The asset, by its name.",
     "asset_uri": "The asset, by its URI.",
-    "key": "The key; `null` = all of them.",
+    "key": "The key; `null` = all of them, or `keys`.",
+    "keys": "Those that one batch names.",
 }
 """The fields of a line, all of them in every line."""
 

@@ -60,8 +60,18 @@ async def read_body(request: Request, max_bytes: int) -> bytes:
     return chunks[0] if len(chunks) == 1 else b"".join(chunks)
 
 
-async def read_content(request: Request, max_bytes: int) -> JsonValue | bytes:
-    """Return the body decoded: None if it is empty, and its bytes if the content type is not JSON's (as FastAPI).
+EMPTY: Any = object()
+"""In place of a body: there is none."""
+
+
+async def read_content(
+    request: Request, max_bytes: int, *, loc: tuple[str, ...] = ("body", "value"), empty: Any = None
+) -> JsonValue | bytes:
+    """Return the body decoded, and its bytes as they are if the content type is not JSON's (as FastAPI).
+
+    Args:
+        loc: Where a value stands that is nested too deeply.
+        empty: What to return for an empty body.
 
     Raises:
         AmbiguousHeaderError: See :func:`read_body`.
@@ -72,7 +82,7 @@ async def read_content(request: Request, max_bytes: int) -> JsonValue | bytes:
     """
     body = await read_body(request, max_bytes)
     if not body:
-        return None
+        return empty
     if request.content_type != b"application/json" and not is_json_type(request.content_type):
         return body
     try:
@@ -83,17 +93,19 @@ async def read_content(request: Request, max_bytes: int) -> JsonValue | bytes:
     except UnreadableError as error:
         raise UnreadableBodyError(str(error)) from error
     except UnstorableError as error:
-        problem = Problem("value_error", ("body", "value"), f"Value error, {error}", LEFT_OUT, {"error": {}})
+        problem = Problem("value_error", loc, f"Value error, {error}", LEFT_OUT, {"error": {}})
         raise InvalidInputError([problem]) from error
 
 
 def is_json_type(content_type: bytes | None) -> bool:
     """Tell whether a ``Content-Type`` is ``application/json`` or ``application/...+json``, whatever its parameters."""
-    if content_type is None:
-        return False
-    essence = content_type.decode("latin-1").partition(";")[0].strip().lower()
-    main, _, sub = essence.partition("/")
+    main, _, sub = essence_of(content_type).partition("/")
     return main == "application" and "/" not in sub and (sub == "json" or sub.endswith("+json"))
+
+
+def essence_of(content_type: bytes | None) -> str:
+    """Return the type of a ``Content-Type`` without its parameters, in small letters; empty if there is none."""
+    return "" if content_type is None else content_type.decode("latin-1").partition(";")[0].strip().lower()
 
 
 def _to_timestamp(moment: Any) -> Timestamp:
@@ -105,7 +117,9 @@ def _to_timestamp(moment: Any) -> Timestamp:
 
 ExpiresAt: TypeAlias = Annotated[AwareDatetime, AfterValidator(_to_timestamp)]
 
-_WHEN = "From when on the entry is gone; null = never."
+DefaultExpiry: TypeAlias = Union[AwareDatetime, None, Literal["default"]]
+
+WHEN = "From when on the entry is gone; null = never."
 
 
 class ValueBody(BaseModel):
@@ -134,22 +148,25 @@ class ValueBody(BaseModel):
 class TaskBody(ValueBody):
     """What a worker writes to a key of its task instance."""
 
-    expires_at: Annotated[Union[ExpiresAt, None], Field(description=_WHEN)] = None
+    expires_at: Annotated[Union[ExpiresAt, None], Field(description=WHEN)] = None
 
 
-class PublicTaskBody(ValueBody):
-    """What is written to a key of a task instance over the public API."""
+class PublicExpiry(BaseModel):
+    """When an entry ends that is written over the public API."""
 
-    expires_at: Annotated[
-        Union[AwareDatetime, None, Literal["default"]],
-        Field(description=f'{_WHEN} "default": now plus the configured retention.'),
-    ] = DEFAULT
+    expires_at: Annotated[DefaultExpiry, Field(description=f'{WHEN} "default": now plus the configured retention.')] = (
+        DEFAULT
+    )
 
     @field_validator("expires_at", mode="after")
     @classmethod
     def check_expires_at(cls, moment: Any) -> Any:
         """Turn a time into microseconds; not a part of the union, so that its errors read as pydantic's own."""
         return moment if moment is None or moment == DEFAULT else _to_timestamp(moment)
+
+
+class PublicTaskBody(PublicExpiry, ValueBody):
+    """What is written to a key of a task instance over the public API."""
 
 
 class BodyReader:
@@ -247,11 +264,14 @@ class BodyReader:
 _ModelT = TypeVar("_ModelT", bound=BaseModel)
 
 
-def read_model(model: type[_ModelT], content: JsonValue | bytes, others: Sequence[Problem] = ()) -> _ModelT:
+def read_model(
+    model: type[_ModelT], content: JsonValue | bytes, others: Sequence[Problem] = (), *, checks_others: bool = True
+) -> _ModelT:
     """Return the fields of a body that was decoded.
 
     Args:
         others: What is wrong with the rest of the request, to be told together.
+        checks_others: Whether that is reason enough to refuse it.
 
     Raises:
         InvalidInputError: Something is wrong, here or elsewhere.
@@ -260,7 +280,7 @@ def read_model(model: type[_ModelT], content: JsonValue | bytes, others: Sequenc
         found = _validated(model, content)
     except InvalidInputError as error:
         raise InvalidInputError([*others, *error.problems]) from error
-    if others:
+    if others and checks_others:
         raise InvalidInputError(others)
     return found
 

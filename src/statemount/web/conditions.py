@@ -14,7 +14,7 @@ from statemount.web.errors import MalformedConditionError
 from statemount.web.requests import Request
 from statemount.web.responses import Response, etag
 
-MAX_HEADER_BYTES = 16 * 1024
+MAX_HEADER_BYTES = 64 * 1024
 """Longest header with a condition that is looked at, repeated ones together."""
 
 _BLANK = b" \t"

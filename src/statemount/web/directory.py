@@ -273,6 +273,7 @@ class DirectoryEndpoints:
             request.named = {"task_instance_id": str(body.task_instance_id)}
             await self._registrar.revoke_task_instance(request.identity, body.task_instance_id, until=body.until)
         elif body.jti is not None:
+            request.named = {"jti": body.jti}
             await self._registrar.revoke_token(request.identity, body.jti, until=body.until)
         return NO_CONTENT
 

@@ -24,20 +24,19 @@ def value_response(scope: Scope, entry: Entry) -> Response:
     return Response(200, (JSON, etag(entry.revision)), f'{{"value": {value_text(scope, entry)}}}'.encode())
 
 
-def task_entry(scope: Scope, entry: Entry) -> str:
+def task_entry(scope: Scope, entry: Entry, *, has_value: bool = True) -> str:
     """Return a task instance's entry as JSON."""
-    expires_at = "null" if entry.expires_at is None else time_text(entry.expires_at)
-    return f'{_head(scope, entry)},"expires_at":{expires_at}}}'
+    return f'{_head(scope, entry, has_value=has_value)},"expires_at":{expiry_text(entry.expires_at)}}}'
 
 
-def asset_entry(scope: Scope, entry: Entry) -> str:
+def asset_entry(scope: Scope, entry: Entry, *, has_value: bool = True) -> str:
     """Return an asset's entry as JSON."""
-    return f"{_head(scope, entry)}}}"
+    return f"{_head(scope, entry, has_value=has_value)}}}"
 
 
-def asset_entry_with_writer(scope: Scope, entry: Entry) -> str:
+def asset_entry_with_writer(scope: Scope, entry: Entry, *, has_value: bool = True) -> str:
     """Return an asset's entry as JSON, with who wrote it."""
-    return f'{_head(scope, entry)},"last_updated_by":{writer_text(entry.writer)}}}'
+    return f'{_head(scope, entry, has_value=has_value)},"last_updated_by":{writer_text(entry.writer)}}}'
 
 
 def entry_response(text: str, entry: Entry) -> Response:
@@ -49,17 +48,20 @@ def entry_response(text: str, entry: Entry) -> Response:
     return Response(200, (JSON, etag(entry.revision)), text.encode())
 
 
-def page_response(name: str, texts: Iterable[str], page: Page, *, has_revisions: bool = False) -> Response:
+def page_response(
+    name: str, texts: Iterable[str], page: Page, *, has_revisions: bool = False, headers: Iterable[Header] = ()
+) -> Response:
     """Return the answer with a list.
 
     Args:
         name: Of the list.
         texts: Its entries.
         has_revisions: Whether the entries say theirs, and the answer that of the scope.
+        headers: Further ones.
     """
-    headers: tuple[Header, ...] = (JSON,)
+    headers = [JSON, *headers]
     if has_revisions:
-        headers = (JSON, etag(page.revision))
+        headers.append(etag(page.revision))
         texts = map(_with_revision, texts, page.entries)
     return Response(200, headers, f'{{"{name}":[{",".join(texts)}],"total_entries":{page.total}}}'.encode())
 
@@ -69,9 +71,9 @@ def _with_revision(text: str, entry: Entry) -> str:
     return f'{text[:-1]},"revision":{revision}}}'
 
 
-def _head(scope: Scope, entry: Entry) -> str:
-    key = encode_basestring_ascii(entry.key)
-    return f'{{"key":{key},"value":{value_text(scope, entry)},"updated_at":{time_text(entry.updated_at)}'
+def _head(scope: Scope, entry: Entry, *, has_value: bool) -> str:
+    value = f',"value":{value_text(scope, entry)}' if has_value else ""
+    return f'{{"key":{encode_basestring_ascii(entry.key)}{value},"updated_at":{time_text(entry.updated_at)}'
 
 
 def value_text(scope: Scope, entry: Entry) -> str:
@@ -97,6 +99,11 @@ def time_text(timestamp: Timestamp) -> str:
     return f'"{text}.{str(_SECOND + microseconds)[1:]}Z"' if microseconds else f'"{text}Z"'
 
 
+def expiry_text(timestamp: Timestamp | None) -> str:
+    """Return a time of expiry as a JSON text."""
+    return "null" if timestamp is None else time_text(timestamp)
+
+
 @lru_cache(maxsize=4096)
 def _second_text(seconds: int) -> str:
     try:
@@ -113,6 +120,15 @@ def writer_text(writer: Writer | None) -> str:
         return _text_of_writer(writer)
     except (TypeError, ValueError):
         return "null"
+
+
+def named_writer_text(writer: Writer | None) -> str:
+    """Return who wrote as a JSON text, with the subject, which only the history tells."""
+    text = writer_text(writer)
+    if writer is None or text == "null":
+        return "null"
+    subject = writer.subject if isinstance(writer.subject, str) else None
+    return f'{text[:-1]},"subject":{_text_or_null(subject)}}}'
 
 
 @lru_cache(maxsize=4096)

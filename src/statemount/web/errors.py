@@ -13,7 +13,9 @@ from statemount.errors import (
     AuthenticationError,
     ConfigurationError,
     ConflictError,
+    FailedOperation,
     ForbiddenError,
+    HistoryGoneError,
     InvalidInputError,
     InvalidTokenError,
     KeyNotFoundError,
@@ -28,6 +30,7 @@ from statemount.errors import (
     TooLargeError,
     TooManyWatchesError,
     UnavailableError,
+    UpdateFailedError,
     WriteOutcomeUnknownError,
 )
 from statemount.web import problems as kinds
@@ -94,6 +97,18 @@ class MalformedConditionError(StateMountError):
 
     def __init__(self, name: str, reason: str = 'must be * or a list of entity tags such as "17"') -> None:
         super().__init__(f"{name} {reason}")
+
+
+class UnsupportedPatchError(StateMountError):
+    """The body is a patch of a kind that the route does not take.
+
+    Args:
+        accepted: The media types that it takes, as ``Accept-Patch`` lists them (RFC 5789, section 3.1).
+    """
+
+    def __init__(self, accepted: str) -> None:
+        super().__init__(f"the route takes {accepted}")
+        self.accepted = accepted
 
 
 class MissingKeyError(KeyNotFoundError):
@@ -206,7 +221,25 @@ def _not_found(kind: ProblemType) -> Callable[[Any, Wording], Description]:
     return describe
 
 
+def _operation_failed(
+    kind: ProblemType, reason: str, error: PreconditionFailedError | UpdateFailedError, operation: FailedOperation
+) -> Description:
+    members = {"index": operation.index, "op": operation.op, "key": operation.key, "revision": error.revision}
+    detail = {"reason": reason, "message": str(error), **members}
+    return Description(kind, detail, str(error), (etag(operation.scope_revision),), members)
+
+
+def _update_failed(error: UpdateFailedError, wording: Wording) -> Description:
+    kind, reason = kinds.UPDATE_FAILED, "update_failed"
+    if error.operation is not None:
+        return _operation_failed(kind, reason, error, error.operation)
+    headers = () if error.revision is None else (etag(error.revision),)
+    return _reasoned(kind, reason, str(error), headers)
+
+
 def _precondition_failed(error: PreconditionFailedError, wording: Wording) -> Description:
+    if error.operation is not None:
+        return _operation_failed(kinds.PRECONDITION_FAILED, "precondition_failed", error, error.operation)
     headers = () if error.revision is None else (etag(error.revision),)
     if wording.has_reasons:
         return _reasoned(kinds.PRECONDITION_FAILED, "precondition_failed", str(error), headers)
@@ -250,8 +283,13 @@ _DESCRIPTIONS: dict[type, Callable[[Any, Wording], Description]] = {
     TaskInstanceNotFoundError: _not_found(kinds.TASK_INSTANCE_NOT_FOUND),
     AssetNotFoundError: _not_found(kinds.ASSET_NOT_FOUND),
     KeyNotFoundError: _not_found(kinds.KEY_NOT_FOUND),
+    HistoryGoneError: lambda error, _: _reasoned(kinds.HISTORY_GONE, "history_gone", str(error)),
     ConflictError: lambda error, _: _plain(kinds.CONFLICT, str(error)),
     NoRegistryError: lambda error, _: _plain(kinds.NO_REGISTRY, str(error)),
+    UpdateFailedError: _update_failed,
+    UnsupportedPatchError: lambda error, _: _plain(
+        kinds.UNSUPPORTED_PATCH, "Unsupported Media Type", ((b"accept-patch", error.accepted.encode()),)
+    ),
     ScopeFullError: lambda error, _: _reasoned(kinds.SCOPE_FULL, "scope_full", str(error)),
     UnavailableError: lambda error, _: _plain(kinds.UNAVAILABLE, "Service unavailable", _retry_after(error)),
     OverloadedError: lambda error, _: _plain(

@@ -8,15 +8,24 @@ from statemount.clock import system_clock
 from statemount.interfaces import Authenticator, Clock
 from statemount.observer import Observer
 from statemount.service import StateService
-from statemount.web.answers import NotFoundResponse, ReasonedResponse, StateValue
+from statemount.web.answers import (
+    BatchFailureResponse,
+    BatchResponse,
+    HTTPExceptionResponse,
+    NotFoundResponse,
+    ReasonedResponse,
+    StateValue,
+    TaskBatchResponse,
+)
+from statemount.web.batch_bodies import AssetBatchBody, TaskBatchBody
 from statemount.web.bodies import TaskBody, ValueBody
-from statemount.web.contracts import CONTRACTS, ContractVersion
+from statemount.web.contracts import CONTRACTS, ContractVersion, Words
 from statemount.web.documentation import Documentation
 from statemount.web.errors import EXECUTION_WORDING
 from statemount.web.operations import Answer, ApiOperation
-from statemount.web.parameters import NoParameters
+from statemount.web.parameters import ListQuery, NoParameters
 from statemount.web.route_set import Access, RouteSetApp
-from statemount.web.variants import WATCH
+from statemount.web.variants import LIST, WATCH
 from statemount.web.watching import Watching
 from statemount.web.worker_assets import BY_NAME, BY_PATH, BY_URI, WorkerAssetEndpoints
 from statemount.web.worker_tasks import AllMapIndicesQuery, TaskInstanceKeyPath, TaskInstancePath, WorkerTaskEndpoints
@@ -33,6 +42,18 @@ _GONE = Answer(404, "There is no such task instance, asset or key.", NotFoundRes
 _FULL = Answer(409, "The task instance or asset would have too many keys, or too much in them.", ReasonedResponse)
 
 _EVENTS = Answer(200, "The events.")
+_NOT_PATCHED = Answer(409, "What is there cannot be patched, or there would be too much.", ReasonedResponse)
+_NOT_DONE = Answer(
+    409,
+    "A value cannot be updated like this, or there would be too many keys, or too much in them.",
+    BatchFailureResponse,
+)
+_BATCH_FAILED = Answer(
+    412, "A condition does not hold; the ETag is that of the whole.", BatchFailureResponse, has_etag=True
+)
+_BATCH = "Each operation sees what those before it did; if one fails, nothing is done."
+
+_NO_LIST = Answer(405, "The query does not ask for the list.", HTTPExceptionResponse)
 
 _TITLE = "Task state and asset state: execution API"
 _DESCRIPTION = "What workers call. Each reaches its own task instance, and the assets that its task is registered with."
@@ -64,7 +85,7 @@ def execution_app(
         for addressing in (BY_NAME, BY_URI):
             assets = WorkerAssetEndpoints(service, contract.assets, max_body_bytes, addressing)
             path, suffix = f"/store/asset/by-{addressing.by}", f"_by_{addressing.by}"
-            operations += _of_assets(f"{path}/value", f"{path}/clear", assets, suffix=suffix)
+            operations += _of_assets(f"{path}/value", f"{path}/clear", path, assets, suffix=suffix)
             operations += _watches_of_assets(f"{path}/value", path, assets, watching, suffix=suffix)
     if "aip103" in contracts:
         contract = CONTRACTS["aip103"]
@@ -72,7 +93,7 @@ def execution_app(
         operations += _of_tasks("/state/ti", tasks, watching, has_all_map_indices=True)
         assets = WorkerAssetEndpoints(service, contract.assets, max_body_bytes, BY_PATH)
         path = "/state/asset/{name:encoded}"
-        operations += _of_assets(f"{path}/{{key:path}}", path, assets)
+        operations += _of_assets(f"{path}/{{key:path}}", path, path, assets)
         operations += _watches_of_assets(f"{path}/{{key:path}}", path, assets, watching)
     return RouteSetApp(
         operations,
@@ -157,10 +178,52 @@ def _of_tasks(
         (_EVENTS, _GONE),
         TaskInstanceKeyPath,
     )
+    yield ApiOperation(
+        LIST,
+        whole,
+        f"list_{words.operations}",
+        "List the own task instance's keys",
+        tag,
+        tasks.get_page,
+        (_list(words), _GONE, _NO_LIST, _FAILED),
+        TaskInstancePath,
+        ListQuery,
+    )
+    yield ApiOperation(
+        "PATCH",
+        one,
+        f"patch_{name}",
+        "Change the value of a key of the own task instance",
+        tag,
+        tasks.patch,
+        (_WRITTEN, _GONE, _NOT_PATCHED, _FAILED),
+        TaskInstanceKeyPath,
+        description="The key must exist; its expiry stays.",
+        takes_merge_patch=True,
+    )
+    yield ApiOperation(
+        "POST",
+        whole,
+        f"batch_{name}",
+        "Do operations on the own task instance's keys, all or none",
+        tag,
+        tasks.batch,
+        (Answer(200, "What came of each.", TaskBatchResponse, has_etag=True), _GONE, _NOT_DONE, _BATCH_FAILED),
+        TaskInstancePath,
+        body=TaskBatchBody,
+        description=_BATCH,
+    )
 
 
-def _of_assets(one: str, whole: str, assets: WorkerAssetEndpoints, *, suffix: str = "") -> Iterator[ApiOperation]:
-    name, tag = f"{assets.words.operation}{suffix}", assets.words.tag
+def _list(words: Words) -> Answer:
+    return Answer(200, "The entries, by key in byte order.", words.page_model, has_etag=True, has_link=True)
+
+
+def _of_assets(
+    one: str, clear: str, whole: str, assets: WorkerAssetEndpoints, *, suffix: str = ""
+) -> Iterator[ApiOperation]:
+    words = assets.words
+    name, tag = f"{words.operation}{suffix}", words.tag
     of_key, of_asset = assets.addressing.of_key, assets.addressing.of_asset
     yield ApiOperation(
         "GET", one, f"get_{name}", "Get a key of an asset", tag, assets.get, (_FOUND, _KNOWN, _GONE, _FAILED), *of_key
@@ -190,13 +253,47 @@ def _of_assets(one: str, whole: str, assets: WorkerAssetEndpoints, *, suffix: st
     )
     yield ApiOperation(
         "DELETE",
-        whole,
+        clear,
         f"clear_{name}",
         "Delete every key of an asset",
         tag,
         assets.clear,
         (_DONE, _GONE, _FAILED),
         *of_asset,
+    )
+    yield ApiOperation(
+        LIST,
+        whole,
+        f"list_{words.operations}{suffix}",
+        "List an asset's keys",
+        tag,
+        assets.get_page,
+        (_list(words), _KNOWN, _GONE, _NO_LIST, _FAILED),
+        *assets.addressing.of_list,
+    )
+    yield ApiOperation(
+        "PATCH",
+        one,
+        f"patch_{name}",
+        "Change the value of a key of an asset",
+        tag,
+        assets.patch,
+        (_WRITTEN, _GONE, _NOT_PATCHED, _FAILED),
+        *of_key,
+        description="The key must exist.",
+        takes_merge_patch=True,
+    )
+    yield ApiOperation(
+        "POST",
+        whole,
+        f"batch_{name}",
+        "Do operations on an asset's keys, all or none",
+        tag,
+        assets.batch,
+        (Answer(200, "What came of each.", BatchResponse, has_etag=True), _GONE, _NOT_DONE, _BATCH_FAILED),
+        *of_asset,
+        body=AssetBatchBody,
+        description=_BATCH,
     )
 
 

@@ -21,6 +21,7 @@ from statemount.web.answers import (
 )
 from statemount.web.operations import Answer, ApiOperation
 from statemount.web.parameters import NoParameters, Parameters, Place
+from statemount.web.patches import MERGE_PATCH, MergePatch
 from statemount.web.variants import LIST, WATCH
 from statemount.web.watching import LAST_EVENT_ID, WatchQuery
 
@@ -42,8 +43,14 @@ _BEARER_SCHEME: Json = {
 _CHALLENGE: Json = {
     "WWW-Authenticate": {"description": "What is wanted: Bearer.", "schema": {"type": "string"}},
 }
+_ACCEPTED: Json = {
+    "Accept-Patch": {"description": "The kinds of patch that the route takes.", "schema": {"type": "string"}},
+}
 _ETAG: Json = {
     "ETag": {"description": "The revision, as a strong entity tag.", "schema": {"type": "string"}},
+}
+_LINK: Json = {
+    "Link": {"description": 'Where the list goes on, if it does: <?...>; rel="next".', "schema": {"type": "string"}},
 }
 _CONDITIONS: tuple[Json, ...] = (
     {
@@ -108,6 +115,9 @@ _FORBIDDEN = _Refusal(
 _TOO_LARGE = _Refusal(
     "TooLarge", Answer(413, "The body, or what would be stored of it, is too large.", HTTPExceptionResponse)
 )
+_UNSUPPORTED = _Refusal(
+    "UnsupportedPatch", Answer(415, "The body is no patch of a kind that is taken.", HTTPExceptionResponse), _ACCEPTED
+)
 _INVALID = _Refusal(
     "InvalidInput", Answer(422, "The request holds something that is not acceptable.", HTTPValidationError)
 )
@@ -121,7 +131,16 @@ _UNAVAILABLE = _Refusal(
     ),
     _RETRY,
 )
-_REFUSALS = (_UNREADABLE, _MALFORMED, _UNAUTHORIZED, _FORBIDDEN, _TOO_LARGE, _INVALID, _UNAVAILABLE)
+_REFUSALS = (
+    _UNREADABLE,
+    _MALFORMED,
+    _UNAUTHORIZED,
+    _FORBIDDEN,
+    _TOO_LARGE,
+    _UNSUPPORTED,
+    _INVALID,
+    _UNAVAILABLE,
+)
 
 
 class _Schemas(GenerateJsonSchema):
@@ -146,6 +165,8 @@ def openapi_document(operations: Sequence[ApiOperation], *, title: str, version:
         (ValidationProblemDetails, "serialization"),
     }
     models.update((operation.body, "validation") for operation in operations if operation.body is not None)
+    if any(operation.takes_merge_patch for operation in operations):
+        models.add((MergePatch, "validation"))
     answers = [answer for operation in operations for answer in operation.answers]
     answers += [refusal.answer for refusal in _REFUSALS]
     models.update((model, "serialization") for model in (answer.model for answer in answers) if _is_model(model))
@@ -155,11 +176,10 @@ def openapi_document(operations: Sequence[ApiOperation], *, title: str, version:
     paths: Json = {}
     for operation in sorted(operations, key=_is_watch):
         described = paths.setdefault(path_of(operation), {})
-        method = _METHODS.get(operation.method, operation.method).lower()
-        if operation.method == WATCH and method in described:
-            writer.add_watch(described[method])
+        if operation.method == WATCH:  # where there is one, there is a GET or a list
+            writer.add_watch(described["get"])
         else:
-            described[method] = writer.operation(operation)
+            described[_METHODS.get(operation.method, operation.method).lower()] = writer.operation(operation)
     return {
         "openapi": OPENAPI_VERSION,
         "info": {"title": title, "version": version, "description": description},
@@ -177,7 +197,7 @@ def _is_watch(operation: ApiOperation) -> bool:
     return operation.method == WATCH
 
 
-_METHODS = {LIST: "GET", WATCH: "GET"}
+_METHODS = {LIST: "GET"}
 """The methods that requests of a special kind really have."""
 
 _PARAMETER = re.compile(r"\{(\w+)(?::(\w+))?\}")
@@ -211,8 +231,9 @@ class _Writer:
             "responses": dict(sorted(self._answers(operation))),
         }
         sentences = [operation.description] if operation.description else []
-        if operation.permission is not None:
-            sentences.append(f"Needs the permission `{operation.permission}`.")
+        if operation.permissions:
+            named = " and ".join(f"`{permission}`" for permission in operation.permissions)
+            sentences.append(f"Needs the permission{'s' if operation.further_permissions else ''} {named}.")
         if sentences:
             described["description"] = " ".join(sentences)
         parameters = [*_parameters(operation.path_parameters, "path"), *_parameters(operation.query, "query")]
@@ -224,30 +245,34 @@ class _Writer:
             parameters += _CONDITIONS
         if parameters:
             described["parameters"] = parameters
-        if operation.body is not None:
-            content = {"application/json": {"schema": self._references[operation.body]}}
+        if operation.takes_body:
+            content: Json = {}
+            if operation.body is not None:
+                content["application/json"] = {"schema": self._references[operation.body]}
+            if operation.takes_merge_patch:
+                content[MERGE_PATCH] = {"schema": self._references[MergePatch]}
             described["requestBody"] = {"required": True, "content": content}
-        if operation.method == WATCH:
-            described["responses"]["200"] = {"description": "The events."}
-            self.add_watch(described)
         if operation.needs_authentication:
-            described["security"] = [{BEARER: [] if operation.permission is None else [operation.permission]}]
+            described["security"] = [{BEARER: [*operation.permissions]}]
         return described
 
     def add_watch(self, described: Json) -> None:
-        """Add to an operation object that it can be watched what it gets."""
+        """Add to an operation object that it can be watched what it gets.
+
+        The events are no content of its answer: a client that is generated would have to tell them from an entry.
+        """
         watching = "With `Accept: text/event-stream` it is watched: see the page *Watch* of the documentation."
         described["description"] = " ".join(filter(None, [described.get("description"), watching]))
         parameters = [_LAST_EVENT_ID, *_parameters(WatchQuery, "query")]
         described["parameters"] = [*described.get("parameters", ()), *parameters]
-        described["responses"]["200"].setdefault("content", {})["text/event-stream"] = _EVENTS
+        described["x-watch"] = {"content": {"text/event-stream": _EVENTS}}
         described["responses"]["429"] = self.answer(_TOO_MANY_WATCHES, _RETRY)
         described["responses"] = dict(sorted(described["responses"].items()))
 
     def answer(self, answer: Answer, headers: Json | None = None) -> Json:
         """Return a response object."""
         described: Json = {"description": answer.description}
-        if headers is not None:
+        if headers:
             described["headers"] = headers
         if answer.model is not None:
             schema = self._references[answer.model] if _is_model(answer.model) else {"type": "null"}
@@ -263,18 +288,24 @@ class _Writer:
             if refusal.answer.status not in own:
                 yield str(refusal.answer.status), {"$ref": f"#/components/responses/{refusal.name}"}
         for answer in operation.answers:
-            headers = _ETAG if answer.has_etag else _RETRY if answer.status == 503 else None
+            headers = {
+                **(_ETAG if answer.has_etag else {}),
+                **(_LINK if answer.has_link else {}),
+                **(_RETRY if answer.status == 503 else {}),
+            }
             yield str(answer.status), self.answer(answer, headers)
 
 
 def _refusals(operation: ApiOperation) -> Iterator[_Refusal]:
     if operation.needs_authentication:
         yield from (_UNAUTHORIZED, _FORBIDDEN, _UNAVAILABLE)
-    if operation.body is not None:
+    if operation.takes_merge_patch:
+        yield _UNSUPPORTED
+    if operation.takes_body:
         yield from (_UNREADABLE, _TOO_LARGE)
     elif any(answer.status == 412 for answer in operation.answers):
         yield _MALFORMED
-    if operation.body is not None or {operation.path_parameters, operation.query} != {NoParameters}:
+    if operation.takes_body or {operation.path_parameters, operation.query} != {NoParameters}:
         yield _INVALID
 
 

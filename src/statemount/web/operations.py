@@ -26,12 +26,14 @@ class Answer:
     Args:
         model: Of the body: a pydantic model, or None if it is empty (``type(None)``: it is ``null``).
         has_etag: Whether it carries a revision.
+        has_link: Whether it may name a part that follows.
     """
 
     status: int
     description: str
     model: type[Any] | None = None
     has_etag: bool = False
+    has_link: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,9 +51,11 @@ class ApiOperation:
         path_parameters: Of the path.
         query: Of the query.
         body: Of the request, as ``application/json``; None = it takes none.
+        takes_merge_patch: Whether the request may be a merge patch, besides or in place of a body.
         answers: Besides those that every operation can have; the successful one first. With 412 among them, the
             request may have conditions.
         permission: What the caller's identity must have; None = the operation knows more than a name.
+        further_permissions: What it must have besides.
         needs_authentication: Whether anybody is asked who they are.
     """
 
@@ -68,6 +72,18 @@ class ApiOperation:
     permission: str | None = None
     description: str = ""
     needs_authentication: bool = True
+    takes_merge_patch: bool = False
+    further_permissions: tuple[str, ...] = ()
+
+    @property
+    def takes_body(self) -> bool:
+        """Whether the request has a body."""
+        return self.body is not None or self.takes_merge_patch
+
+    @property
+    def permissions(self) -> tuple[str, ...]:
+        """All that the caller's identity must have."""
+        return () if self.permission is None else (self.permission, *self.further_permissions)
 
 
 def router_of(operations: Iterable[ApiOperation]) -> Router[Endpoint]:

@@ -7,11 +7,22 @@ from collections.abc import Mapping, Sequence
 from typing import Annotated, ClassVar, Literal, TypeAlias, TypeVar
 from uuid import UUID
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    TypeAdapter,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
 
 from statemount.errors import InvalidInputError, Problem
 from statemount.interfaces import MAX_JTI_LENGTH
 from statemount.model import MAX_ASSET_NAME_LENGTH, MAX_ID_LENGTH, MAX_KEY_LENGTH, NOT_MAPPED
+from statemount.web.cursors import key_of
 
 MAX_INTEGER = 2**63 - 1
 """The largest integer that every database keeps."""
@@ -54,6 +65,7 @@ AssetText: TypeAlias = Annotated[
 ]
 Jti: TypeAlias = Annotated[str, Field(min_length=1, max_length=MAX_JTI_LENGTH), AfterValidator(_without_nul), _NO_NUL]
 MapIndex: TypeAlias = Annotated[int, Field(ge=NOT_MAPPED, le=MAX_INTEGER), _PLAIN]
+Revision: TypeAlias = Annotated[int, Field(ge=0, le=MAX_INTEGER), _PLAIN]
 
 
 class Parameters(BaseModel):
@@ -92,6 +104,55 @@ class StatePageQuery(PageQuery):
     include: Annotated[
         Literal["revision"] | None,
         Field(description="revision: each entry's, and that of the whole state as ETag."),
+    ] = None
+    prefix: Annotated[
+        str,
+        Field(max_length=MAX_KEY_LENGTH, description="List and count only keys that begin with it, byte by byte."),
+        AfterValidator(_without_nul),
+        _NO_NUL,
+    ] = ""
+    keys_only: Annotated[bool, Field(description="Leave the values out.")] = False
+    cursor: Annotated[
+        str | None,
+        Field(description="Where to go on: as in the Link of the answer before; empty = from the first key on."),
+    ] = None
+
+    @field_validator("cursor")
+    @classmethod
+    def check_cursor(cls, cursor: str | None, info: ValidationInfo) -> str | None:
+        """Turn a cursor into the key that it stands behind."""
+        if not cursor or "prefix" not in info.data:
+            return cursor
+        if info.data.get("offset"):
+            raise ValueError("a cursor goes on where the last part ended, with no offset")
+        return key_of(cursor, info.data["prefix"])
+
+
+class ListQuery(StatePageQuery):
+    """The list of a collection that has none for an ordinary GET."""
+
+    list: Annotated[bool, Field(description="Asks for the list.", json_schema_extra={"enum": [True]})]
+
+
+class PurgeQuery(Parameters):
+    """What of a removal is to be remembered."""
+
+    purge: Annotated[
+        bool, Field(description="Remove old values from the history too, of all that happened so far.")
+    ] = False
+
+
+class HistoryQuery(Parameters):
+    """Which part of a history is wanted."""
+
+    limit: Annotated[
+        int,
+        Field(ge=0, description=f"At most so many changes; more than {MAX_LIMIT} is read as {MAX_LIMIT}."),
+        AfterValidator(_cut),
+        _PLAIN,
+    ] = DEFAULT_LIMIT
+    before: Annotated[
+        Revision | None, Field(description="Changes with a smaller revision alone; without it, from the newest on.")
     ] = None
 
 

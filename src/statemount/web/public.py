@@ -8,17 +8,34 @@ from statemount.clock import system_clock
 from statemount.interfaces import Authenticator, Clock
 from statemount.observer import Observer
 from statemount.service import StateService
-from statemount.web.answers import HTTPExceptionResponse, ReasonedResponse
+from statemount.web.answers import (
+    BatchFailureResponse,
+    BatchResponse,
+    HTTPExceptionResponse,
+    ReasonedResponse,
+    TaskBatchResponse,
+)
+from statemount.web.batch_bodies import AssetBatchBody, PublicTaskBatchBody
 from statemount.web.bodies import PublicTaskBody, ValueBody
 from statemount.web.contracts import CONTRACTS, ContractVersion, Words
 from statemount.web.directory import DirectoryEndpoints
 from statemount.web.directory_operations import directory_operations
 from statemount.web.documentation import Documentation
 from statemount.web.errors import PUBLIC_WORDING
+from statemount.web.history_operations import asset_history_operations, task_history_operations
 from statemount.web.operations import Answer, ApiOperation
-from statemount.web.parameters import MapIndexQuery, StatePageQuery
+from statemount.web.parameters import MapIndexQuery, PurgeQuery, StatePageQuery
+from statemount.web.public_asset_history import AssetHistoryEndpoints
 from statemount.web.public_assets import AssetKeyPath, AssetPath, PublicAssetEndpoints
-from statemount.web.public_tasks import ClearQuery, PublicTaskEndpoints, TaskKeyPath, TaskPageQuery, TaskPath
+from statemount.web.public_task_history import TaskHistoryEndpoints
+from statemount.web.public_tasks import (
+    ClearQuery,
+    DeleteQuery,
+    PublicTaskEndpoints,
+    TaskKeyPath,
+    TaskPageQuery,
+    TaskPath,
+)
 from statemount.web.route_set import Access, RouteSetApp
 from statemount.web.variants import WATCH
 from statemount.web.watching import Watching
@@ -34,7 +51,22 @@ _NO_TASK_KEY = Answer(404, "There is no such task instance, or no such key of it
 _NO_ASSET = Answer(404, "There is no such asset, or no such key of it.", HTTPExceptionResponse)
 _FULL = Answer(409, "The task instance or asset would have too many keys, or too much in them.", ReasonedResponse)
 
+_TASK = "/dags/{dag_id}/dagRuns/{dag_run_id}/taskInstances/{task_id}"
+_ASSET = "/assets/{asset_id}"
 _EVENTS = Answer(200, "The events.")
+_NOT_PATCHED = Answer(409, "What is there cannot be patched, or there would be too much.", ReasonedResponse)
+_NOT_DONE = Answer(
+    409,
+    "A value cannot be updated like this, or there would be too many keys, or too much in them.",
+    BatchFailureResponse,
+)
+_BATCH_FAILED = Answer(
+    412, "A condition does not hold; the ETag is that of the whole.", BatchFailureResponse, has_etag=True
+)
+_BATCH = (
+    "Each operation sees what those before it did; if one fails, nothing is done. A delete needs the permission "
+    "`state:delete` besides, a get `state:read`."
+)
 
 _TITLE = "Task state and asset state: public API"
 _DESCRIPTION = "What people and services call, and where hosts register task instances and assets."
@@ -63,11 +95,14 @@ def public_app(
         if version in contracts:
             tasks = PublicTaskEndpoints(service, contract.tasks, max_body_bytes)
             assets = PublicAssetEndpoints(service, contract.assets, max_body_bytes)
-            task = "/dags/{dag_id}/dagRuns/{dag_run_id}/taskInstances/{task_id}"
-            operations += _of_tasks(f"{task}/{contract.segment}", tasks)
-            operations += _watches_of_tasks(f"{task}/{contract.segment}", tasks, watching)
-            operations += _of_assets(f"/assets/{{asset_id}}/{contract.segment}", assets)
-            operations += _watches_of_assets(f"/assets/{{asset_id}}/{contract.segment}", assets, watching)
+            operations += _of_tasks(f"{_TASK}/{contract.segment}", tasks)
+            operations += _watches_of_tasks(f"{_TASK}/{contract.segment}", tasks, watching)
+            operations += _of_assets(f"{_ASSET}/{contract.segment}", assets)
+            operations += _watches_of_assets(f"{_ASSET}/{contract.segment}", assets, watching)
+    if contracts:
+        words = CONTRACTS["airflow33" if "airflow33" in contracts else "aip103"]
+        operations += task_history_operations(TaskHistoryEndpoints(service, words.tasks, max_body_bytes), _TASK)
+        operations += asset_history_operations(AssetHistoryEndpoints(service, words.assets, max_body_bytes), _ASSET)
     operations += directory_operations(DirectoryEndpoints(service, max_body_bytes))
     return RouteSetApp(
         operations,
@@ -81,7 +116,7 @@ def public_app(
 
 
 def _list(words: Words) -> Answer:
-    return Answer(200, "The entries, by key in byte order.", words.page_model, has_etag=True)
+    return Answer(200, "The entries, by key in byte order.", words.page_model, has_etag=True, has_link=True)
 
 
 def _entry(words: Words) -> Answer:
@@ -138,12 +173,13 @@ def _of_tasks(whole: str, tasks: PublicTaskEndpoints) -> Iterator[ApiOperation]:
         "Change the value of a key of a task instance",
         tag,
         tasks.patch,
-        (_CHANGED, _NO_TASK_KEY, _FULL, _FAILED),
+        (_CHANGED, _NO_TASK_KEY, _NOT_PATCHED, _FAILED),
         TaskKeyPath,
         MapIndexQuery,
         ValueBody,
         permission="state:write",
         description="The key must exist; its expiry stays.",
+        takes_merge_patch=True,
     )
     yield ApiOperation(
         "DELETE",
@@ -154,7 +190,7 @@ def _of_tasks(whole: str, tasks: PublicTaskEndpoints) -> Iterator[ApiOperation]:
         tasks.delete,
         (_DONE, _NO_TASK_INSTANCE, _FAILED),
         TaskKeyPath,
-        MapIndexQuery,
+        DeleteQuery,
         permission="state:delete",
         description="A no-op if the key is missing.",
     )
@@ -169,6 +205,25 @@ def _of_tasks(whole: str, tasks: PublicTaskEndpoints) -> Iterator[ApiOperation]:
         TaskPath,
         ClearQuery,
         permission="state:delete",
+    )
+    yield ApiOperation(
+        "POST",
+        whole,
+        f"batch_{name}",
+        "Do operations on a task instance's keys, all or none",
+        tag,
+        tasks.batch,
+        (
+            Answer(200, "What came of each.", TaskBatchResponse, has_etag=True),
+            _NO_TASK_INSTANCE,
+            _NOT_DONE,
+            _BATCH_FAILED,
+        ),
+        TaskPath,
+        MapIndexQuery,
+        PublicTaskBatchBody,
+        permission="state:write",
+        description=_BATCH,
     )
 
 
@@ -219,11 +274,12 @@ def _of_assets(whole: str, assets: PublicAssetEndpoints) -> Iterator[ApiOperatio
         "Change the value of a key of an asset",
         tag,
         assets.patch,
-        (_CHANGED, _NO_ASSET, _FULL, _FAILED),
+        (_CHANGED, _NO_ASSET, _NOT_PATCHED, _FAILED),
         AssetKeyPath,
         body=ValueBody,
         permission="state:write",
         description="The key must exist.",
+        takes_merge_patch=True,
     )
     yield ApiOperation(
         "DELETE",
@@ -234,6 +290,7 @@ def _of_assets(whole: str, assets: PublicAssetEndpoints) -> Iterator[ApiOperatio
         assets.delete,
         (_DONE, _NO_ASSET, _FAILED),
         AssetKeyPath,
+        PurgeQuery,
         permission="state:delete",
         description="A no-op if the key is missing.",
     )
@@ -246,7 +303,21 @@ def _of_assets(whole: str, assets: PublicAssetEndpoints) -> Iterator[ApiOperatio
         assets.clear,
         (_DONE, _NO_ASSET, _FAILED),
         AssetPath,
+        PurgeQuery,
         permission="state:delete",
+    )
+    yield ApiOperation(
+        "POST",
+        whole,
+        f"batch_{name}",
+        "Do operations on an asset's keys, all or none",
+        tag,
+        assets.batch,
+        (Answer(200, "What came of each.", BatchResponse, has_etag=True), _NO_ASSET, _NOT_DONE, _BATCH_FAILED),
+        AssetPath,
+        body=AssetBatchBody,
+        permission="state:write",
+        description=_BATCH,
     )
 
 

@@ -23,4 +23,4 @@ class StateRoute(Mount):
     def __init__(self, prefix: str, app: AsgiApp) -> None:
         check_prefix(prefix)
         super().__init__(prefix, app=app)
-        self.path_regex = re.compile(self.path_regex.pattern, re.DOTALL)
+        self.path_regex: re.Pattern[str] = re.compile(self.path_regex.pattern, re.DOTALL)

@@ -20,9 +20,9 @@ from statemount.web.openapi import merged
 from statemount.web.operations import ApiOperation, Endpoint, router_of
 from statemount.web.requests import ClientDisconnectedError, Receive, Request, Send
 from statemount.web.responses import Header, Response
-from statemount.web.routing import RequestPath, plain_template, request_path
+from statemount.web.routing import RequestPath, Route, plain_template, request_path
 from statemount.web.streams import EventStream
-from statemount.web.variants import variant_of
+from statemount.web.variants import has_list, variant_of
 
 if TYPE_CHECKING:
     from starlette.routing import BaseRoute
@@ -226,10 +226,16 @@ class RouteSetApp:
         variant = variant_of(request, route.variants) if route.variants else None
         endpoint = route.endpoints.get(request.method) if variant is None else route.variants[variant]
         if endpoint is None:
-            raise MethodNotAllowedError(route.allow) if route.allow else RouteNotFoundError(path.text)
+            raise _no_such_method(request, route) if route.allow else RouteNotFoundError(path.text)
         request.variant = variant
         request.parameters = dict(zip(route.parameters, values, strict=True))
         return endpoint
+
+
+def _no_such_method(request: Request, route: Route[Endpoint]) -> MethodNotAllowedError:
+    if has_list(request, route.variants):  # there is a GET at this address, though not at the path alone
+        return MethodNotAllowedError(", ".join(sorted({*route.endpoints, "GET", "HEAD"})).encode())
+    return MethodNotAllowedError(route.allow)
 
 
 async def refuse(scope: AsgiScope, receive: Receive, send: Send) -> None:

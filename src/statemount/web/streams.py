@@ -63,12 +63,12 @@ class EventStream(Response):
 
     __slots__ = ("_clock", "_expiry", "_locate", "_request", "_unanswered", "_watch", "_watched", "identify")
 
-    is_endless = True
+    is_endless: bool = True
 
     def __init__(self, request: Request, watch: Watch | None, watched: Watched, locate: Locate, clock: Clock) -> None:
-        self.status = 200
-        self.headers = [*_HEADERS]
-        self.body = b""
+        self.status: int = 200
+        self.headers: list[Header] = [*_HEADERS]
+        self.body: bytes = b""
         self.identify: Identify | None = None
         self._request = request
         self._watch = watch

@@ -24,6 +24,8 @@ _BOOLEAN: TypeAdapter[bool] = TypeAdapter(bool)
 
 
 def _asks_for_list(request: Request) -> bool:
+    if not request.asgi_scope.get("query_string"):
+        return False
     try:
         return _BOOLEAN.validate_python(request.query().get("list", "false"))
     except ValidationError:
@@ -31,7 +33,7 @@ def _asks_for_list(request: Request) -> bool:
 
 
 def _asks_for_events(request: Request) -> bool:
-    return names_media_type(request.accept, b"text/event-stream")
+    return bool(request.accept) and names_media_type(request.accept, b"text/event-stream")
 
 
 VARIANTS: Mapping[str, Callable[[Request], bool]] = MappingProxyType({WATCH: _asks_for_events, LIST: _asks_for_list})
@@ -49,3 +51,8 @@ def variant_of(request: Request, offered: Container[str]) -> str | None:
             if name in offered and is_asked_for(request):
                 return name
     return None
+
+
+def has_list(request: Request, offered: Container[str]) -> bool:
+    """Tell whether the query asks for a list, whatever the method, and its route has one."""
+    return LIST in offered and _asks_for_list(request)

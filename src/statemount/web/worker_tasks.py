@@ -13,12 +13,16 @@ from statemount.interfaces import Action
 from statemount.model import MappedTask, TaskScope, Writer
 from statemount.service import StateService
 from statemount.service.names import is_plain_key
+from statemount.web.batch_bodies import TASK_BATCH
+from statemount.web.batches import batch_response, operations_of
 from statemount.web.bodies import TASK_BODY, read_content
 from statemount.web.conditions import condition_of, condition_on_one_scope, unchanged
 from statemount.web.contracts import Words
 from statemount.web.entries import value_response
 from statemount.web.errors import MissingKeyError
-from statemount.web.parameters import Key, Parameters, checked, read_parameters, uuid_of
+from statemount.web.listing import task_list
+from statemount.web.parameters import Key, ListQuery, Parameters, checked, read_parameters, uuid_of
+from statemount.web.patches import patch_problems, read_patch, require_merge_patch
 from statemount.web.requests import Request
 from statemount.web.responses import NO_CONTENT, Response, written
 from statemount.web.streams import Watched
@@ -80,6 +84,14 @@ class WorkerTaskEndpoints:
             raise MissingKeyError(self.words.key, path.key) from error
         return unchanged(request, entry.revision) or value_response(scope, entry)
 
+    async def get_page(self, request: Request) -> Response:
+        """Return a part of the entries."""
+        path, problems = self._read(request, TaskInstancePath, "read")
+        query, others = read_parameters(ListQuery, request.query(), "query")
+        path, query = checked(path, [*problems, *others]), checked(query, others)
+        scope = await self._scope(request, path.task_instance_id)
+        return await task_list(request, self._service.tasks, scope, query, self.words)
+
     async def put(self, request: Request) -> Response:
         """Set a key."""
         path, problems = self._read_key(request, "write")
@@ -97,6 +109,38 @@ class WorkerTaskEndpoints:
             scope, found.key, value, expires_at=expires_at, writer=writer, condition=condition
         )
         return written(result.revision)
+
+    async def patch(self, request: Request) -> Response:
+        """Change the value of a key that exists; its expiry stays."""
+        path, problems = self._read_key(request, "write")
+        require_merge_patch(request)
+        patch = await read_patch(request, self._max_body_bytes)
+        found = checked(path, [*problems, *patch_problems(patch, self._service.limits)])
+        scope = await self._scope(request, found.task_instance_id)
+        condition = condition_of(request)
+        try:
+            result = await self._service.tasks.merge(
+                scope, found.key, patch, writer=Writer.of_task(scope), condition=condition
+            )
+        except KeyNotFoundError as error:
+            raise MissingKeyError(self.words.key, found.key) from error
+        return written(result.revision)
+
+    async def batch(self, request: Request) -> Response:
+        """Do operations on the entries, all or none."""
+        path, problems = read_parameters(TaskInstancePath, request.parameters, "path")
+        workers = self._service.workers
+        workers.check_some_action(request.identity, None if path is None else path.task_instance_id)
+        content = await read_content(request, self._max_body_bytes)
+        given = TASK_BATCH.read(content, self._service.limits, problems)
+        path = checked(path, problems)
+        operations = operations_of(given, request, self._service.tasks.end_of)
+        may_read = workers.check_batch(request.identity, path.task_instance_id, operations)
+        scope = await self._scope(request, path.task_instance_id)
+        outcome = await self._service.tasks.batch(
+            scope, operations, writer=Writer.of_task(scope), condition=condition_of(request)
+        )
+        return batch_response(scope, given, outcome, may_read=may_read)
 
     async def delete(self, request: Request) -> Response:
         """Remove a key."""

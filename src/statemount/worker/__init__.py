@@ -15,6 +15,7 @@ from statemount.worker.loading import load_backend, worker_backend
 from statemount.worker.recipes import (
     Checkpoint,
     JobInDoubtError,
+    JobTakenOverError,
     Watermark,
     acheckpoint,
     aresumable_job,
@@ -37,6 +38,7 @@ __all__ = [
     "BaseStateBackend",
     "Checkpoint",
     "JobInDoubtError",
+    "JobTakenOverError",
     "MissingObjectError",
     "ScopedBackend",
     "StateAccessor",

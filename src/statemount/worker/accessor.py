@@ -4,13 +4,22 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from typing import TypeAlias, TypeVar, Union
 
-from statemount.client import StateValue
+from statemount.client import (
+    AsyncWorkerAssetState,
+    AsyncWorkerTaskState,
+    StateValue,
+    WorkerAssetState,
+    WorkerTaskState,
+)
 from statemount.client.contention import ATTEMPTS
 from statemount.model import JsonValue
 
 T = TypeVar("T")
+
+ServerState: TypeAlias = Union[WorkerTaskState, WorkerAssetState]
+AsyncServerState: TypeAlias = Union[AsyncWorkerTaskState, AsyncWorkerAssetState]
 
 
 class StateAccessor(ABC):
@@ -23,6 +32,20 @@ class StateAccessor(ABC):
     :class:`~statemount.errors.PreconditionFailedError` otherwise; 0 = while there is no such entry. Nothing that a
     backend keeps for somebody else's write is touched then.
     """
+
+    @property
+    @abstractmethod
+    def server(self) -> ServerState:
+        """The same state as the server has it, through the client: for batches, lists, watches and updates in one step.
+
+        A value that a worker-side backend keeps is a reference there, and an entry that is set without an
+        ``expires_at`` never expires.
+        """
+
+    @property
+    @abstractmethod
+    def aserver(self) -> AsyncServerState:
+        """As ``server``, awaited."""
 
     @abstractmethod
     def get(self, key: str, default: JsonValue = None) -> JsonValue:

@@ -60,7 +60,7 @@ class AssetStateAccessor(ScopeAccessor):
 
     @override
     def clear(self, *, if_revision: int | None = None) -> None:
-        self._sync.clear(if_revision=if_revision)
+        self.server.clear(if_revision=if_revision)
         self._kept.clear()
 
     @override
@@ -70,25 +70,25 @@ class AssetStateAccessor(ScopeAccessor):
 
     @override
     async def aclear(self, *, if_revision: int | None = None) -> None:
-        await self._async.clear(if_revision=if_revision)
+        await self.aserver.clear(if_revision=if_revision)
         await self._kept.aclear()
 
     @property
     @override
-    def _sync(self) -> WorkerAssetState:
+    def server(self) -> WorkerAssetState:
         return self._clients.for_threads().asset(name=self._name, uri=self._uri)
 
     @property
     @override
-    def _async(self) -> AsyncWorkerAssetState:
+    def aserver(self) -> AsyncWorkerAssetState:
         return self._clients.for_loop().asset(name=self._name, uri=self._uri)
 
     @override
     def _put(self, key: str, stored: JsonValue, expires_at: datetime | None, if_revision: int | None) -> int | None:
-        return self._sync.set(key, stored, if_revision=if_revision)
+        return self.server.set(key, stored, if_revision=if_revision)
 
     @override
     async def _aput(
         self, key: str, stored: JsonValue, expires_at: datetime | None, if_revision: int | None
     ) -> int | None:
-        return await self._async.set(key, stored, if_revision=if_revision)
+        return await self.aserver.set(key, stored, if_revision=if_revision)

@@ -7,7 +7,7 @@ from typing import NamedTuple, TypeVar
 
 from typing_extensions import override
 
-from statemount.client import StateValue
+from statemount.client import AsyncWorkerAssetState, StateValue, WorkerAssetState
 from statemount.client.contention import ATTEMPTS
 from statemount.model import JsonValue
 from statemount.worker.accessor import StateAccessor
@@ -73,6 +73,16 @@ class AssetStateAccessors(StateAccessor):
 
     def __repr__(self) -> str:
         return f"<AssetStateAccessors [{self._known()}]>"
+
+    @property
+    @override
+    def server(self) -> WorkerAssetState:
+        return self._only().server
+
+    @property
+    @override
+    def aserver(self) -> AsyncWorkerAssetState:
+        return self._only().aserver
 
     @override
     def get(self, key: str, default: JsonValue = None) -> JsonValue:

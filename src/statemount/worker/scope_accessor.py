@@ -6,18 +6,11 @@ from abc import abstractmethod
 from collections.abc import Awaitable, Callable
 from copy import deepcopy
 from datetime import datetime
-from typing import NamedTuple, TypeVar, Union
+from typing import NamedTuple, TypeVar
 
 from typing_extensions import override
 
-from statemount.client import (
-    AsyncWorkerAssetState,
-    AsyncWorkerTaskState,
-    StateValue,
-    UnexpectedAnswerError,
-    WorkerAssetState,
-    WorkerTaskState,
-)
+from statemount.client import StateValue, UnexpectedAnswerError
 from statemount.client.contention import ATTEMPTS
 from statemount.errors import (
     KeyNotFoundError,
@@ -59,14 +52,6 @@ class ScopeAccessor(StateAccessor):
     def __init__(self, kept: ScopedBackend) -> None:
         self._kept = kept
 
-    @property
-    @abstractmethod
-    def _sync(self) -> Union[WorkerTaskState, WorkerAssetState]: ...
-
-    @property
-    @abstractmethod
-    def _async(self) -> Union[AsyncWorkerTaskState, AsyncWorkerAssetState]: ...
-
     @abstractmethod
     def _put(self, key: str, stored: JsonValue, expires_at: datetime | None, if_revision: int | None) -> int | None:
         """Have the server set a key."""
@@ -82,7 +67,7 @@ class ScopeAccessor(StateAccessor):
         before: JsonValue = None
         while True:
             try:
-                stored = self._sync.get(key)
+                stored = self.server.get(key)
             except KeyNotFoundError:
                 return default
             try:
@@ -111,20 +96,20 @@ class ScopeAccessor(StateAccessor):
     @override
     def delete(self, key: str, *, if_revision: int | None = None) -> None:
         stored = self._stored_version(key)
-        self._sync.delete(key, if_revision=if_revision)
+        self.server.delete(key, if_revision=if_revision)
         self._kept.delete(key)
         self._kept.replaced(key, stored)
 
     @override
     def contend(self, attempt: Callable[[], T], *, attempts: int = ATTEMPTS) -> T:
-        return self._sync.contend(attempt, attempts=attempts)
+        return self.server.contend(attempt, attempts=attempts)
 
     @override
     async def aget(self, key: str, default: JsonValue = None) -> JsonValue:
         before: JsonValue = None
         while True:
             try:
-                stored = await self._async.get(key)
+                stored = await self.aserver.get(key)
             except KeyNotFoundError:
                 return default
             try:
@@ -153,13 +138,13 @@ class ScopeAccessor(StateAccessor):
     @override
     async def adelete(self, key: str, *, if_revision: int | None = None) -> None:
         stored = await self._astored_version(key)
-        await self._async.delete(key, if_revision=if_revision)
+        await self.aserver.delete(key, if_revision=if_revision)
         await self._kept.adelete(key)
         await self._kept.areplaced(key, stored)
 
     @override
     async def acontend(self, attempt: Callable[[], Awaitable[T]], *, attempts: int = ATTEMPTS) -> T:
-        return await self._async.contend(attempt, attempts=attempts)
+        return await self.aserver.contend(attempt, attempts=attempts)
 
     def _write(self, key: str, value: JsonValue, expires_at: datetime | None, if_revision: int | None) -> int | None:
         if if_revision is not None and self._kept.backend is not None:
@@ -218,7 +203,7 @@ class ScopeAccessor(StateAccessor):
 
     def _see_stored(self, key: str) -> Seen:
         try:
-            entry = self._sync.get_entry(key)
+            entry = self.server.get_entry(key)
         except KeyNotFoundError:
             return Seen(None, 0)
         return Seen(entry.value, entry.revision)
@@ -228,7 +213,7 @@ class ScopeAccessor(StateAccessor):
         if not self._kept.has_versions:
             return None
         try:
-            return self._sync.get(key)
+            return self.server.get(key)
         except KeyNotFoundError:
             return None
 
@@ -289,7 +274,7 @@ class ScopeAccessor(StateAccessor):
 
     async def _asee_stored(self, key: str) -> Seen:
         try:
-            entry = await self._async.get_entry(key)
+            entry = await self.aserver.get_entry(key)
         except KeyNotFoundError:
             return Seen(None, 0)
         return Seen(entry.value, entry.revision)
@@ -298,6 +283,6 @@ class ScopeAccessor(StateAccessor):
         if not self._kept.has_versions:
             return None
         try:
-            return await self._async.get(key)
+            return await self.aserver.get(key)
         except KeyNotFoundError:
             return None

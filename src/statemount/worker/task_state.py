@@ -8,7 +8,7 @@ from uuid import UUID
 
 from typing_extensions import override
 
-from statemount.client import AsyncWorkerTaskState, WorkerTaskState
+from statemount.client import AsyncClaim, AsyncWorkerTaskState, Claim, WorkerTaskState
 from statemount.client.contention import ATTEMPTS
 from statemount.clock import system_clock
 from statemount.model import JsonValue, TaskScope, Timestamp
@@ -106,8 +106,23 @@ class TaskStateAccessor(ScopeAccessor):
             all_map_indices: Of every map index of the task, not of this one alone.
             if_revision: Of the task instance, 0 = it was never written; not with ``all_map_indices``.
         """
-        self._sync.clear(all_map_indices=all_map_indices, if_revision=if_revision)
+        self.server.clear(all_map_indices=all_map_indices, if_revision=if_revision)
         self._kept.clear(all_map_indices=all_map_indices)
+
+    def claim(self, key: str, *, ttl: timedelta | float, wait: float = 0.0, holder: JsonValue = None) -> Claim:
+        """Return a claim of a key: a lease, which one holder has at a time. It is taken by ``with`` or ``take``.
+
+        What stands under the key says who holds it, and is on the server whatever worker-side backend there is.
+
+        Args:
+            ttl: For how long it is taken: a duration, or seconds. The server ends it by its own clock.
+            wait: Seconds for which to wait for somebody else's to end; 0 = it is refused at once.
+            holder: Who takes it, for people who look; None = host and process.
+
+        Raises:
+            ValueError: The time is not positive, or the wait negative.
+        """
+        return self.server.claim(key, ttl=ttl, wait=wait, holder=holder, now=self._now)
 
     def clear_backend(self) -> None:
         """Remove what the worker-side backend keeps, and send nothing to the server.
@@ -145,8 +160,12 @@ class TaskStateAccessor(ScopeAccessor):
     @override
     async def aclear(self, *, all_map_indices: bool = False, if_revision: int | None = None) -> None:
         """Do what ``clear`` does."""
-        await self._async.clear(all_map_indices=all_map_indices, if_revision=if_revision)
+        await self.aserver.clear(all_map_indices=all_map_indices, if_revision=if_revision)
         await self._kept.aclear(all_map_indices=all_map_indices)
+
+    def aclaim(self, key: str, *, ttl: timedelta | float, wait: float = 0.0, holder: JsonValue = None) -> AsyncClaim:
+        """Do what ``claim`` does, for an ``async with`` block."""
+        return self.aserver.claim(key, ttl=ttl, wait=wait, holder=holder, now=self._now)
 
     async def aclear_backend(self) -> None:
         """Do what ``clear_backend`` does."""
@@ -154,23 +173,26 @@ class TaskStateAccessor(ScopeAccessor):
 
     @property
     @override
-    def _sync(self) -> WorkerTaskState:
+    def server(self) -> WorkerTaskState:
         return self._clients.for_threads().task_instance(self._ti_id)
 
     @property
     @override
-    def _async(self) -> AsyncWorkerTaskState:
+    def aserver(self) -> AsyncWorkerTaskState:
         return self._clients.for_loop().task_instance(self._ti_id)
 
     @override
     def _put(self, key: str, stored: JsonValue, expires_at: datetime | None, if_revision: int | None) -> int | None:
-        return self._sync.set(key, stored, expires_at=expires_at, if_revision=if_revision)
+        return self.server.set(key, stored, expires_at=expires_at, if_revision=if_revision)
 
     @override
     async def _aput(
         self, key: str, stored: JsonValue, expires_at: datetime | None, if_revision: int | None
     ) -> int | None:
-        return await self._async.set(key, stored, expires_at=expires_at, if_revision=if_revision)
+        return await self.aserver.set(key, stored, expires_at=expires_at, if_revision=if_revision)
+
+    def _now(self) -> float:
+        return self._clock() / 1_000_000
 
     def _expiry(self, retention: timedelta | None) -> datetime | None:
         return expiry(retention, self._default_retention, self._clock())

@@ -5,14 +5,18 @@ from __future__ import annotations
 from tests.contract.rows import Row, expand
 from tests.contract.table import (
     assets,
+    batches,
     bodies,
     conditions,
     directory,
     expiry,
     headers,
     keys,
+    lists,
+    patches,
     public_assets,
     public_bodies,
+    public_history,
     public_keys,
     public_paging,
     public_routes,
@@ -23,7 +27,7 @@ from tests.contract.table import (
     values,
 )
 
-_WORKERS = (keys, values, bodies, tokens, assets, routing, headers, expiry, conditions)
+_WORKERS = (keys, values, bodies, tokens, assets, routing, headers, expiry, conditions, batches, patches, lists)
 _PUBLIC = (
     public_tasks,
     public_assets,
@@ -32,6 +36,7 @@ _PUBLIC = (
     public_bodies,
     public_tokens,
     public_routes,
+    public_history,
     directory,
 )
 

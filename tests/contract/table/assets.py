@@ -31,6 +31,9 @@ _URI = "/execution/store/asset/by-uri"
 _PATH = "/execution/state/asset"
 
 
+_KEY = {"allow": "DELETE, GET, HEAD, PATCH, PUT"}
+
+
 def _key_targets(asset: str, key: str) -> list[str]:
     """Return the targets of one key of an asset, in both versions."""
     return [
@@ -80,9 +83,9 @@ def _on_keys(target: str) -> list[Row]:
             refused(extra("expires_at", "2030-01-01T00:00:00Z")),
             body={"value": 1, "expires_at": "2030-01-01T00:00:00Z"},
         ),
-        Row(f"POST {target}", 405, NO_METHOD, body={"value": 1}, answered={"allow": "DELETE, GET, HEAD, PUT"}),
-        Row(f"PATCH {target}", 405, NO_METHOD, body={"value": 1}, answered={"allow": "DELETE, GET, HEAD, PUT"}),
-        Row(f"OPTIONS {target}", 405, NO_METHOD, answered={"allow": "DELETE, GET, HEAD, PUT"}),
+        Row(f"POST {target}", 405, NO_METHOD, body={"value": 1}, answered=_KEY),
+        Row(f"LIST {target}", 405, NO_METHOD, body={"value": 1}, answered=_KEY),
+        Row(f"OPTIONS {target}", 405, NO_METHOD, answered=_KEY),
         # Whoever is not registered with an asset does not reach it; a watcher reaches what its claims name.
         Row(f"GET {target}", 403, NOT_REGISTERED, token=OTHER, asset_seed={"k": 1}),
         Row(f"PUT {target}", 403, NOT_REGISTERED, body={"value": 2}, token=OTHER, asset_seed={"k": 1}),
@@ -97,13 +100,14 @@ def _on_keys(target: str) -> list[Row]:
 
 
 def _on_asset(target: str) -> list[Row]:
+    allow = {"allow": "DELETE" if "/clear?" in target else "DELETE, POST"}
     return [
         Row(f"DELETE {target}", 204, asset_seed={"k": 1, "a/b": 2}, asset_leaves={}, seed={"k": 1}),
         Row(f"DELETE {target}", 204, asset_leaves={}),
         Row(f"DELETE {target}", 204, token=WATCHER, asset_seed={"k": 1}, asset_leaves={}),
         Row(f"DELETE {target}", 403, NOT_REGISTERED, token=OTHER, asset_seed={"k": 1}),
-        Row(f"GET {target}", 405, NO_METHOD, asset_seed={"k": 1}, answered={"allow": "DELETE"}),
-        Row(f"PUT {target}", 405, NO_METHOD, body={"value": 1}, answered={"allow": "DELETE"}),
+        Row(f"GET {target}", 405, NO_METHOD, asset_seed={"k": 1}, answered=allow),
+        Row(f"PUT {target}", 405, NO_METHOD, body={"value": 1}, answered=allow),
     ]
 
 
@@ -189,7 +193,8 @@ def _queries(place: str, by: str) -> list[Row]:
         Row(f"DELETE {clear}?{given}&key=k", 204, asset_seed={"k": 1, "l": 2}, asset_leaves={}),
         Row(f"GET {value}/?{given}&key=k", 404, NO_ROUTE, asset_seed={"k": 1}),
         Row(f"DELETE {clear}/?{given}", 404, NO_ROUTE, asset_seed={"k": 1}),
-        Row(f"DELETE {place}?{given}", 404, NO_ROUTE, asset_seed={"k": 1}),
+        Row(f"DELETE {place}?{given}", 405, NO_METHOD, asset_seed={"k": 1}, answered={"allow": "POST"}),
+        Row(f"GET {place}?{given}", 405, NO_METHOD, asset_seed={"k": 1}, answered={"allow": "POST"}),
         Row(f"GET {place}/?{given}", 404, NO_ROUTE),
         Row(f"GET {place}/nope?{given}&key=k", 404, NO_ROUTE, asset_seed={"k": 1}),
     ]

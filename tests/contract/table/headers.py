@@ -158,7 +158,7 @@ ROWS = [
             (_EVERY_STATUS[6], {}, _kind("route-not-found", "There is no such route", 404, "Not Found")),
             (
                 _EVERY_STATUS[7],
-                {"allow": "DELETE, GET, HEAD, PUT"},
+                {"allow": "DELETE, GET, HEAD, PATCH, PUT"},
                 _kind("method-not-allowed", "The route does not have this method", 405, "Method Not Allowed"),
             ),
             (

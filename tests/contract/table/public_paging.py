@@ -54,7 +54,7 @@ _WINDOWS: list[tuple[str, int, int]] = [
     ("offset=9223372036854775807", 2**63 - 1, 50),
     ("limit=2&offset=9223372036854775807", 2**63 - 1, 2),
     ("Limit=1", 0, 50),
-    ("limit=3&page=2&cursor=x", 0, 3),
+    ("limit=3&page=2&after=x", 0, 3),
 ]
 
 _REFUSED: list[tuple[str, list[dict[str, Any]]]] = [

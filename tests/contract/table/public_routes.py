@@ -20,7 +20,7 @@ from tests.contract.rows import (
     user,
 )
 
-_COLLECTION = {"allow": "DELETE, GET, HEAD"}
+_COLLECTION = {"allow": "DELETE, GET, HEAD, POST"}
 _KEY = {"allow": "DELETE, GET, HEAD, PATCH, PUT"}
 _TASK = "/api/v2/dags/dag/dagRuns/<run>/taskInstances/task"
 _PROBLEM = {"accept": "application/problem+json"}
@@ -69,7 +69,7 @@ ROWS: list[Row] = [
     ],
     *[
         user(f"{method} <state>", 405, NO_METHOD, body={"value": 1}, answered=_COLLECTION, seed={"k": 0})
-        for method in ("POST", "PUT", "PATCH", "OPTIONS", "TRACE", "QUERY", "FOO")
+        for method in ("LIST", "PUT", "PATCH", "OPTIONS", "TRACE", "QUERY", "FOO")
     ],
     *[
         user(f"{method} <state>/k", 405, NO_METHOD, body={"value": 1}, answered=_KEY, seed={"k": 0})
@@ -77,10 +77,10 @@ ROWS: list[Row] = [
     ],
     *[
         user(f"{method} <asset>", 405, NO_METHOD, body={"value": 1}, answered=_COLLECTION, asset_seed={"k": 0})
-        for method in ("POST", "PUT", "PATCH", "OPTIONS")
+        for method in ("LIST", "PUT", "PATCH", "OPTIONS")
     ],
     *[user(f"{method} <asset>/k", 405, NO_METHOD, answered=_KEY) for method in ("POST", "OPTIONS")],
-    user("POST <state>", 405, NO_METHOD, token=None, answered=_COLLECTION),
+    user("PUT <state>", 405, NO_METHOD, token=None, answered=_COLLECTION),
     user("POST <state>/k", 405, NO_METHOD, token="Bearer garbage", answered=_KEY),
     user("GET <state>/", 422, refused(too_short("path.key")), seed={"k": 1}, name="a slash at the end: an empty key"),
     user("PUT <state>/", 422, refused(too_short("path.key")), body={"value": 1}),

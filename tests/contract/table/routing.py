@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from tests.contract.rows import NO_METHOD, NO_ROUTE, Row, not_found, problem, refused, too_short
 
-_KEY = {"allow": "DELETE, GET, HEAD, PUT"}
-_CLEAR = {"allow": "DELETE"}
+_KEY = {"allow": "DELETE, GET, HEAD, PATCH, PUT"}
+_COLLECTION = {"allow": "DELETE, POST"}
 
 _NOWHERE = [
     "/execution",
@@ -38,15 +38,15 @@ ROWS = [
     *[Row(f"GET {path}", 404, NO_ROUTE, token=None, answered={"airflow-api-version": None}) for path in _ELSEWHERE],
     *[
         Row(f"{method} <task>/k", 405, NO_METHOD, body={"value": 1}, answered=_KEY, seed={"k": 0})
-        for method in ("POST", "PATCH", "OPTIONS", "TRACE", "QUERY", "FOO", "CONNECT")
+        for method in ("POST", "LIST", "OPTIONS", "TRACE", "QUERY", "FOO", "CONNECT")
     ],
-    *[Row(f"{method} <task>/", 405, NO_METHOD, body={"value": 1}, answered=_KEY) for method in ("POST", "PATCH")],
+    *[Row(f"{method} <task>/", 405, NO_METHOD, body={"value": 1}, answered=_KEY) for method in ("POST", "OPTIONS")],
     *[
-        Row(f"{method} <task>", 405, NO_METHOD, body={"value": 1}, answered=_CLEAR, seed={"k": 0})
-        for method in ("GET", "PUT", "POST", "PATCH", "OPTIONS")
+        Row(f"{method} <task>", 405, NO_METHOD, body={"value": 1}, answered=_COLLECTION, seed={"k": 0})
+        for method in ("GET", "PUT", "LIST", "PATCH", "OPTIONS")
     ],
     Row("get <task>/k", 405, NO_METHOD, answered=_KEY, needs_raw=True),
-    Row("HEAD <task>", 405, answered={**_CLEAR, "content-length": "32"}),
+    Row("HEAD <task>", 405, answered={**_COLLECTION, "content-length": "32"}),
     Row("HEAD <task>/k", 200, seed={"k": "ä"}, answered={"content-length": "19", "content-type": "application/json"}),
     Row("HEAD <task>/zz", 404, answered={"content-type": "application/json"}),
     Row("HEAD <task>/", 422),

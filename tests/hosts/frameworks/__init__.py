@@ -41,6 +41,10 @@ _DJANGO = {
     "websockets": "it has no websockets",
     **_NO_DOCUMENT,
 }
+_DJANGO_INSIDE = {
+    **_DJANGO,
+    "compression": "ASGI middleware for it does not go around Django, which has capitals in the names of headers",
+}
 
 FRAMEWORKS: Mapping[str, Framework] = {
     "starlette": Framework("Starlette, mounted", "starlette_host:mounted", ("starlette",), lacks=_NO_DOCUMENT),
@@ -50,7 +54,9 @@ FRAMEWORKS: Mapping[str, Framework] = {
     "fastapi": Framework("FastAPI, mounted", "fastapi_host:mounted", ("fastapi", "starlette")),
     "litestar": Framework("Litestar, mounted", "litestar_host:mounted", ("litestar",)),
     "quart": Framework("Quart, middleware", "quart_host:wrapped", ("quart",), lacks=_NO_DOCUMENT),
-    "django": Framework("Django, middleware", "django_host:wrapped", ("django",), login="session", lacks=_DJANGO),
-    "django-view": Framework("Django, view", "django_host:viewed", ("django",), login="session", lacks=_DJANGO),
+    "django": Framework(
+        "Django, middleware", "django_host:wrapped", ("django",), login="session", lacks=_DJANGO_INSIDE
+    ),
+    "django-view": Framework("Django, view", "django_host:viewed", ("django",), "session", lacks=_DJANGO),
     "plain": Framework("No framework", "plain_host:wrapped", lacks=_NO_DOCUMENT),
 }

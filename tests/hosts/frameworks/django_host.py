@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from importlib import import_module
 from types import ModuleType
 from typing import Any
@@ -14,7 +15,6 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.urls import path, re_path
 from django.views.decorators.csrf import csrf_exempt
 from starlette.middleware.cors import CORSMiddleware
-from starlette.middleware.gzip import GZipMiddleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.requests import HTTPConnection
 
@@ -74,26 +74,9 @@ urlpatterns = [
 
 
 def configure() -> None:
-    """Have Django's settings, once in a process."""
-    if not settings.configured:
-        settings.configure(
-            ALLOWED_HOSTS=HOSTS,
-            CORS_ALLOWED_ORIGINS=[PAGE],
-            INSTALLED_APPS=["corsheaders"],
-            MIDDLEWARE=[
-                f"{__name__}.choose_urls",
-                "corsheaders.middleware.CorsMiddleware",
-                "django.middleware.gzip.GZipMiddleware",
-                "django.contrib.sessions.middleware.SessionMiddleware",
-                "django.middleware.common.CommonMiddleware",
-                "django.middleware.csrf.CsrfViewMiddleware",
-            ],
-            ROOT_URLCONF=__name__,
-            SECRET_KEY="a secret of the tests",
-            SESSION_ENGINE="django.contrib.sessions.backends.signed_cookies",
-            USE_TZ=True,
-        )
-        django.setup()
+    """Have Django's settings."""
+    os.environ["DJANGO_SETTINGS_MODULE"] = "tests.hosts.django_settings"
+    django.setup()
 
 
 def wrapped(wishes: Wishes) -> Any:
@@ -102,7 +85,6 @@ def wrapped(wishes: Wishes) -> Any:
     app: Any = get_asgi_application()
     for prefix, state in make_states(wishes, identify).items():
         app = StateMiddleware(app, state=state, prefix=prefix)
-    app = GZipMiddleware(app, minimum_size=500)
     app = CORSMiddleware(app, allow_origins=[PAGE], allow_methods=["*"], allow_headers=["authorization"])
     return TrustedHostMiddleware(app, allowed_hosts=HOSTS)
 

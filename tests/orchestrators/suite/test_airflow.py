@@ -85,7 +85,7 @@ class Airflow:
                 "AIRFLOW__API__PORT": str(self.port),
                 "AIRFLOW__API__HOST": "127.0.0.1",
                 "AIRFLOW__API__WORKERS": "1",
-                "AIRFLOW__API_AUTH__JWT_SECRET": secrets.token_hex(32),
+                "AIRFLOW__API_AUTH__JWT_SECRET": secrets.token_urlsafe(16),  # as short as Airflow's own
                 "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "false",
                 "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{self.url}/execution/",
                 "AIRFLOW__CORE__EXECUTOR": "LocalExecutor",
@@ -117,7 +117,8 @@ class Airflow:
             client.base_url = httpx.URL(self.state_url)
             return client
         permissions = ["state:read"] if name == "viewer" else ["state:read", "state:write", "state:delete"]
-        token = JWTAuth(secret=self.variables["AIRFLOW__API_AUTH__JWT_SECRET"]).tokens.public(name, permissions)
+        auth = JWTAuth(secret=self.variables["AIRFLOW__API_AUTH__JWT_SECRET"], allow_short_secret=True)
+        token = auth.tokens.public(name, permissions)
         return httpx.Client(base_url=self.state_url, headers=_bearer(token), timeout=60)
 
     def run(self, dag_id: str, run_id: str) -> str:
@@ -187,6 +188,7 @@ def _beside(airflow: Airflow) -> Iterator[None]:
         "STATEMOUNT_AUTO_MIGRATE": "true",
         "STATEMOUNT_DATABASE_URL": airflow.state,
         "STATEMOUNT_DIRECTORY": "airflow",
+        "STATEMOUNT_JWT_ALLOW_SHORT_SECRET": "true",
         "STATEMOUNT_JWT_EXECUTION_AUDIENCE": "urn:statemount:task",
         "STATEMOUNT_JWT_SECRET": airflow.variables["AIRFLOW__API_AUTH__JWT_SECRET"],
     }
@@ -285,6 +287,15 @@ def test_stop(airflow: Airflow) -> None:
     _, _, ending = airflow.processes.log("api-server").read_text().partition("Shutting down")
     assert "Application shutdown complete" in ending
     assert "Traceback" not in ending, ending
+
+
+def test_what_cannot_work(airflow: Airflow) -> None:
+    """An API server with settings that the app cannot work with does not start, and says why."""
+    variables = {**airflow.variables, "AIRFLOW__API__PORT": str(free_port()), "AIRFLOW__API_AUTH__JWT_SECRET": "short"}
+    processes = Processes(airflow.home, variables)
+    processes.start("refused", ["airflow", "api-server"])
+    assert processes.wait("refused") != 0
+    assert "statemount: the shared secret must have at least 16 bytes" in processes.log("refused").read_text()
 
 
 def _tables(url: str, kind: str) -> list[str]:

@@ -41,7 +41,7 @@ class AirflowStatements:
         group = "`group`" if dialect == "mysql" else '"group"'
         asset = f"SELECT a.id, a.name, a.uri, a.{group}, v.name FROM"
         active = f"{asset} asset_active v JOIN asset a ON a.name = v.name AND a.uri = v.uri WHERE"
-        self._task = style(f"SELECT {_TASK} FROM task_instance ti WHERE {this}")
+        self._task = style(f"SELECT {_TASK}, ti.try_number FROM task_instance ti WHERE {this}")
         of_task = f"SELECT {_TASK} FROM task_instance ti WHERE ti.dag_id = ? AND ti.task_id = ? AND ti.run_id = ?"
         self._has_scope = style(f"{of_task} AND ti.map_index = ?")
         self._has_task = style(f"{of_task} LIMIT 1")
@@ -60,7 +60,7 @@ class AirflowStatements:
         self._columns = tuple(
             f"SELECT {columns} FROM {table} WHERE 1 = 0"
             for columns, table in (
-                ("id, dag_id, run_id, task_id, map_index", "task_instance"),
+                ("id, dag_id, run_id, task_id, map_index, try_number", "task_instance"),
                 (f"id, name, uri, {group}", "asset"),
                 ("name, uri", "asset_active"),
                 *(("asset_id, dag_id, task_id", table) for _, table in _REFERENCES),
@@ -68,15 +68,15 @@ class AirflowStatements:
         )
 
     def task(self, task_instance_id: UUID) -> Query:
-        """Rows: dag_id, run_id, task_id, map_index."""
+        """Rows: dag_id, run_id, task_id, map_index, try_number."""
         return Query(self._task, self._id(task_instance_id))
 
     def has_scope(self, dag_id: str, run_id: str, task_id: str, map_index: int) -> Query:
-        """Rows: as :meth:`task`, of the task instance with this map index."""
+        """Rows: dag_id, run_id, task_id, map_index, of the task instance with this map index."""
         return Query(self._has_scope, (dag_id, task_id, run_id, map_index))
 
     def has_task(self, dag_id: str, run_id: str, task_id: str) -> Query:
-        """Rows: as :meth:`task`, of one task instance with any map index."""
+        """Rows: as :meth:`has_scope`, of one task instance with any map index."""
         return Query(self._has_task, (dag_id, task_id, run_id))
 
     def asset(self, asset_id: int) -> Query:

@@ -53,6 +53,36 @@ class StoreStatements(ABC):
             f" FROM {t.scope} s JOIN {t.change} c ON c.scope_id = s.id"
             " WHERE s.digest = ? AND c.revision > ? ORDER BY c.revision LIMIT ?"
         )
+        line = "{0}.revision, {0}.kind, {0}." + key
+        line += ", {0}.changed_at, {0}.writer, {0}.size, {0}.value, {0}.expires_at"
+        history = (
+            f"SELECT s.revision, s.log_trimmed, {line.format('c')} FROM {t.scope} s"
+            f" LEFT JOIN (SELECT l.* FROM {t.change} l WHERE l.scope_id = (SELECT id FROM {t.scope} WHERE digest = ?)"
+            " AND l.revision < ?{} ORDER BY l.revision DESC LIMIT ?) c ON c.scope_id = s.id"
+            " WHERE s.digest = ? ORDER BY c.revision DESC"
+        )
+        of_key = f"(l.{key} = ? OR l.{key} IS NULL)"
+        self._history = style(history.format(""))
+        self._history_of_key = style(history.format(f" AND {of_key}"))
+        log = f"FROM {t.change} l WHERE l.scope_id = s.id"
+        self._traces = style(
+            "SELECT s.revision, s.updated_at, s.log_trimmed,"
+            f" (SELECT l.changed_at {log} ORDER BY l.revision LIMIT 1),"
+            f" (SELECT l.changed_at {log} AND l.revision = ?),"
+            f" EXISTS (SELECT 1 {log} AND (l.revision > ? OR l.changed_at > ?) AND {of_key}),"
+            f" {line.format('c')}, e.{key}, e.value, e.updated_at, e.revision, e.expires_at, e.writer"
+            f" FROM {t.scope} s LEFT JOIN {t.entry} e ON e.scope_id = s.id AND e.{key} = ?"
+            f" LEFT JOIN {t.change} c ON c.scope_id = s.id AND c.revision = (SELECT l.revision {log}"
+            f" AND l.revision <= ? AND l.changed_at <= ? AND {of_key} ORDER BY l.revision DESC LIMIT 1)"
+            " WHERE s.digest = ?"
+        )
+        purge = f"UPDATE {t.change} SET value = NULL WHERE scope_id = ? AND value IS NOT NULL"
+        self._purge_scope = style(purge)
+        self._purge_key = style(f"{purge} AND {key} = ?")
+        old = f"FROM {t.change} WHERE changed_at < ?"
+        self._old_changes = style(f"SELECT scope_id, revision {old} ORDER BY changed_at, scope_id, revision LIMIT ?")
+        self._is_trimmed = style(f"SELECT 1 FROM {t.scope} WHERE digest = ? AND log_trimmed > 0")
+        self._count_changes = style(f"SELECT count(*) {old}")
         self._tail = style(
             f"SELECT s.digest, s.revision, c.revision, c.kind, c.{key}, c.changed_at, c.writer, c.size, c.value,"
             f" c.expires_at FROM {t.scope} s LEFT JOIN {t.change} c ON c.scope_id = s.id AND c.revision > ?"
@@ -72,12 +102,9 @@ class StoreStatements(ABC):
     def read_by_id(self, pairs: Sequence[tuple[int, bytes]]) -> Query:
         """Rows: scope id, key, value, updated_at, revision, expires_at, writer, of those of the pairs that exist."""
 
+    @abstractmethod
     def look_up(self, pairs: Sequence[tuple[int, bytes]]) -> Query:
-        """Rows: the number of the pair, from 0 on, then as :meth:`read_by_id` from the value on.
-
-        One statement of the mode ``one``, for a database that is read at once.
-        """
-        raise NotImplementedError
+        """Rows: the number of the pair, from 0 on, then as :meth:`read_by_id` from the value on."""
 
     @abstractmethod
     def read_by_digest(self, pairs: Sequence[tuple[bytes, bytes]]) -> Query:
@@ -105,6 +132,62 @@ class StoreStatements(ABC):
     def changes(self, digest: bytes, after: int, limit: int) -> Query:
         """Rows: revision, kind, key, changed_at, writer, size, value, expires_at; oldest first."""
         return Query(self._changes, (digest, after, limit))
+
+    def history(self, digest: bytes, key: bytes | None, before: int, limit: int) -> Query:
+        """Rows: the scope's revision, up to which its log is trimmed, then a line as in :meth:`changes`; newest first.
+
+        One row with a revision of None where there is no line; none where the scope does not exist.
+
+        Args:
+            key: The lines of this key, and clears; None = all.
+        """
+        if key is None:
+            return Query(self._history, (digest, before, limit, digest))
+        return Query(self._history_of_key, (digest, before, key, limit, digest))
+
+    def traces(self, digest: bytes, key: bytes, revision: int, at: Timestamp) -> Query:
+        """Rows: one, or none where the scope does not exist.
+
+        The scope's revision, updated_at and up to which its log is trimmed; when its oldest line was written, and the
+        one of this revision; whether the key has a line, or there is a clear, beyond the revision or the time. Then
+        the key's last line, or clear, within both, as in :meth:`changes`; and the entry from the key on.
+        """
+        args = (revision, revision, at, key, key, revision, at, key, digest)
+        return Query(self._traces, args)
+
+    def purge(self, scope_id: int, key: bytes | None) -> Query:
+        """Remove the values of a key from a scope's log, None = of every key. Rows: none."""
+        if key is None:
+            return Query(self._purge_scope, (scope_id,))
+        return Query(self._purge_key, (scope_id, key))
+
+    def is_trimmed(self, digest: bytes) -> Query:
+        """Rows: one, if the scope exists and its log was trimmed."""
+        return Query(self._is_trimmed, (digest,))
+
+    def old_changes(self, before: Timestamp, limit: int) -> Query:
+        """Rows: scope id, revision, of lines from before a time, oldest first, those of one scope in their order."""
+        return Query(self._old_changes, (before, limit))
+
+    def count_changes(self, before: Timestamp) -> Query:
+        """Rows: one, how many lines there are from before a time."""
+        return Query(self._count_changes, (before,))
+
+    @abstractmethod
+    def oldest_changes(self, ids: Sequence[int]) -> Query:
+        """Rows: scope id, revision of its oldest line, of those of the scopes that have any."""
+
+    @abstractmethod
+    def trimmed(self, ids: Sequence[int]) -> Query:
+        """Rows: scope id, up to which revision its log is trimmed, of those that exist."""
+
+    @abstractmethod
+    def remove_changes(self, ends: Sequence[tuple[int, int]]) -> Query:
+        """Remove the lines of scopes up to a revision each. Rows: none."""
+
+    @abstractmethod
+    def note_trimmed(self, ends: Sequence[tuple[int, int]]) -> Query:
+        """Note of scopes up to which revision their logs are trimmed. Rows: none."""
 
     @abstractmethod
     def revisions(self, ids: Sequence[int]) -> Query:

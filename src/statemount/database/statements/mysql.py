@@ -56,6 +56,11 @@ class MySQLStatements(StoreStatements):
             ("p_scope_id", "p_key"),
             f") p STRAIGHT_JOIN {t.entry} e ON e.scope_id = p.p_scope_id AND e.`key` = p.p_key",
         )
+        self._look_up = _rows(
+            "SELECT p.p_number, e.value, e.updated_at, e.revision, e.expires_at, e.writer FROM (",
+            ("p_number", "p_scope_id", "p_key"),
+            f") p STRAIGHT_JOIN {t.entry} e ON e.scope_id = p.p_scope_id AND e.`key` = p.p_key",
+        )
         self._read_by_digest = _rows(
             "SELECT s.digest, s.id, e.`key`, e.value, e.updated_at, e.revision, e.expires_at, e.writer FROM (",
             ("p_digest", "p_key"),
@@ -111,6 +116,17 @@ class MySQLStatements(StoreStatements):
             f") n STRAIGHT_JOIN {t.scope} s ON s.id = n.n_id SET s.revision = n.n_revision,"
             " s.updated_at = n.n_updated_at, s.entries = n.n_entries, s.size = n.n_size",
         )
+        self._oldest_changes = _items(
+            f"SELECT scope_id, min(revision) FROM {t.change} WHERE scope_id IN", " GROUP BY scope_id"
+        )
+        self._trimmed = _items(f"SELECT id, log_trimmed FROM {t.scope} WHERE id IN", "")
+        up_to = "(scope_id = %s AND revision <= %s)"
+        self._remove_changes = _sized(f"DELETE FROM {t.change} WHERE ", up_to, up_to, " OR ", "")
+        self._note_trimmed = _rows(
+            "UPDATE (",
+            ("n_id", "n_revision"),
+            f") n STRAIGHT_JOIN {t.scope} s ON s.id = n.n_id SET s.log_trimmed = n.n_revision",
+        )
         self._put_tombstone = (
             f"INSERT INTO {t.dropped_run} (run_digest, expires_at) VALUES (%s, %s)"
             " ON DUPLICATE KEY UPDATE expires_at = VALUES(expires_at)"
@@ -135,6 +151,9 @@ class MySQLStatements(StoreStatements):
     def read_by_id(self, pairs: Sequence[tuple[int, bytes]]) -> Query:
         return Query(self._read_by_id(len(pairs)), _flat(pairs))
 
+    def look_up(self, pairs: Sequence[tuple[int, bytes]]) -> Query:
+        return Query(self._look_up(len(pairs)), _flat([(number, *pair) for number, pair in enumerate(pairs)]))
+
     def read_by_digest(self, pairs: Sequence[tuple[bytes, bytes]]) -> Query:
         return Query(self._read_by_digest(len(pairs)), _flat(pairs))
 
@@ -148,6 +167,18 @@ class MySQLStatements(StoreStatements):
 
     def find_revisions(self, digests: Sequence[bytes]) -> Query:
         return Query(self._find_revisions(len(digests)), digests)
+
+    def oldest_changes(self, ids: Sequence[int]) -> Query:
+        return Query(self._oldest_changes(len(ids)), ids)
+
+    def trimmed(self, ids: Sequence[int]) -> Query:
+        return Query(self._trimmed(len(ids)), ids)
+
+    def remove_changes(self, ends: Sequence[tuple[int, int]]) -> Query:
+        return Query(self._remove_changes(len(ends)), _flat(ends))
+
+    def note_trimmed(self, ends: Sequence[tuple[int, int]]) -> Query:
+        return Query(self._note_trimmed(len(ends)), _flat(ends))
 
     def find_scopes(self, digests: Sequence[bytes], now: Timestamp) -> Query:
         return Query(self._find_scopes(len(digests)), (now, *digests))
@@ -174,6 +205,8 @@ class MySQLStatements(StoreStatements):
             yield Query(self._delete(len(rows.deletes)), _flat(rows.deletes))
         if rows.upserts:
             yield Query(self._upsert(len(rows.upserts)), _flat(rows.upserts))
+        for scope_id, key in rows.purges:
+            yield self.purge(scope_id, key)
         if rows.changes:
             yield Query(self._log(len(rows.changes)), _flat(rows.changes))
         if rows.scopes:

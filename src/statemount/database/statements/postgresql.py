@@ -22,6 +22,11 @@ class PostgreSQLStatements(StoreStatements):
             "SELECT e.scope_id, e.key, e.value, e.updated_at, e.revision, e.expires_at, e.writer"
             f" FROM unnest($1::bigint[], $2::bytea[]) AS p (scope_id, key) JOIN {t.entry} e USING (scope_id, key)"
         )
+        self._look_up = (
+            "SELECT p.number - 1, e.value, e.updated_at, e.revision, e.expires_at, e.writer"
+            " FROM unnest($1::bigint[], $2::bytea[]) WITH ORDINALITY AS p (scope_id, key, number)"
+            f" JOIN {t.entry} e USING (scope_id, key)"
+        )
         self._read_by_digest = (
             "SELECT s.digest, s.id, e.key, e.value, e.updated_at, e.revision, e.expires_at, e.writer"
             f" FROM unnest($1::bytea[], $2::bytea[]) AS p (digest, key) JOIN {t.scope} s ON s.digest = p.digest"
@@ -85,6 +90,16 @@ class PostgreSQLStatements(StoreStatements):
             " size = n.size FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[])"
             " AS n (id, revision, updated_at, entries, size) WHERE s.id = n.id"
         )
+        self._oldest_changes = (
+            "SELECT p.scope_id, c.revision FROM unnest($1::bigint[]) AS p (scope_id) CROSS JOIN LATERAL"
+            f" (SELECT revision FROM {t.change} WHERE scope_id = p.scope_id ORDER BY revision LIMIT 1) c"
+        )
+        self._trimmed = f"SELECT id, log_trimmed FROM {t.scope} WHERE id = ANY ($1::bigint[])"
+        ends = "unnest($1::bigint[], $2::bigint[]) AS p (scope_id, revision)"
+        self._remove_changes = (
+            f"DELETE FROM {t.change} c USING {ends} WHERE c.scope_id = p.scope_id AND c.revision <= p.revision"
+        )
+        self._note_trimmed = f"UPDATE {t.scope} s SET log_trimmed = p.revision FROM {ends} WHERE s.id = p.scope_id"
         self._put_tombstone = (
             f"INSERT INTO {t.dropped_run} (run_digest, expires_at) VALUES ($1, $2)"
             " ON CONFLICT (run_digest) DO UPDATE SET expires_at = excluded.expires_at"
@@ -111,6 +126,9 @@ class PostgreSQLStatements(StoreStatements):
     def read_by_id(self, pairs: Sequence[tuple[int, bytes]]) -> Query:
         return Query(self._read_by_id, _columns(pairs))
 
+    def look_up(self, pairs: Sequence[tuple[int, bytes]]) -> Query:
+        return Query(self._look_up, _columns(pairs))
+
     def read_by_digest(self, pairs: Sequence[tuple[bytes, bytes]]) -> Query:
         return Query(self._read_by_digest, _columns(pairs))
 
@@ -127,6 +145,18 @@ class PostgreSQLStatements(StoreStatements):
 
     def tails(self, positions: Sequence[tuple[bytes, int]], limit: int) -> Script[Sequence[Row]]:
         return (yield Query(self._tails, (*_columns(positions), limit)))
+
+    def oldest_changes(self, ids: Sequence[int]) -> Query:
+        return Query(self._oldest_changes, (ids,))
+
+    def trimmed(self, ids: Sequence[int]) -> Query:
+        return Query(self._trimmed, (ids,))
+
+    def remove_changes(self, ends: Sequence[tuple[int, int]]) -> Query:
+        return Query(self._remove_changes, _columns(ends))
+
+    def note_trimmed(self, ends: Sequence[tuple[int, int]]) -> Query:
+        return Query(self._note_trimmed, _columns(ends))
 
     def find_scopes(self, digests: Sequence[bytes], now: Timestamp) -> Query:
         return Query(self._find_scopes, (digests, now))
@@ -153,6 +183,8 @@ class PostgreSQLStatements(StoreStatements):
             yield Query(self._delete, _columns(rows.deletes))
         if rows.upserts:
             yield Query(self._upsert, _columns(rows.upserts))
+        for scope_id, key in rows.purges:
+            yield self.purge(scope_id, key)
         if rows.changes:
             yield Query(self._log, _columns(rows.changes))
         if rows.scopes:

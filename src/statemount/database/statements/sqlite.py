@@ -24,6 +24,12 @@ class SQLiteStatements(StoreStatements):
             "SELECT scope_id, key, value, updated_at, revision, expires_at, writer"
             f" FROM {t.entry} WHERE scope_id = ? AND key = ?"
         )
+        self._read_those = sized(
+            "WITH p (scope_id, key) AS (VALUES ",
+            "(?, ?)",
+            ") SELECT e.scope_id, e.key, e.value, e.updated_at, e.revision, e.expires_at, e.writer"
+            f" FROM p CROSS JOIN {t.entry} e ON e.scope_id = p.scope_id AND e.key = p.key",
+        )
         columns = "e.value, e.updated_at, e.revision, e.expires_at, e.writer"
         self._look_up_one = f"SELECT 0, {columns} FROM {t.entry} e WHERE scope_id = ? AND key = ?"
         self._look_up = sized(
@@ -34,14 +40,6 @@ class SQLiteStatements(StoreStatements):
         self._read_by_digest = (
             "SELECT s.digest, s.id, e.key, e.value, e.updated_at, e.revision, e.expires_at, e.writer"
             f" FROM {t.scope} s LEFT JOIN {t.entry} e ON e.scope_id = s.id AND e.key = ?2 WHERE s.digest = ?1"
-        )
-        self._read_packed = sized(
-            "WITH p (number, scope_id, key) AS (VALUES ",
-            "({}, ?, ?)",
-            f") SELECT group_concat(p.number || '{FIELD}' || e.updated_at || '{FIELD}' || e.revision || '{FIELD}'"
-            f" || coalesce(e.expires_at, '') || '{FIELD}' || coalesce(e.writer, '') || '{FIELD}' || typeof(e.value)"
-            f" || '{FIELD}' || e.value, '{ROW}')"
-            f" FROM p CROSS JOIN {t.entry} e ON e.scope_id = p.scope_id AND e.key = p.key",
         )
         self._list_page = page_statements(self._page)
         self._list_packed = page_statements(self._packed_page)
@@ -119,6 +117,10 @@ class SQLiteStatements(StoreStatements):
             f") UPDATE {t.scope} SET revision = n.revision, updated_at = n.updated_at, entries = n.entries,"
             f" size = n.size FROM n WHERE {t.scope}.id = n.id",
         )
+        self._oldest_change = f"SELECT scope_id, min(revision) FROM {t.change} WHERE scope_id = ? GROUP BY scope_id"
+        self._trimmed = f"SELECT id, log_trimmed FROM {t.scope} WHERE id = ?"
+        self._remove_changes = f"DELETE FROM {t.change} WHERE scope_id = ? AND revision <= ?"
+        self._note_trimmed = f"UPDATE {t.scope} SET log_trimmed = ?2 WHERE id = ?1"
         self._put_tombstone = (
             f"INSERT INTO {t.dropped_run} (run_digest, expires_at) VALUES (?, ?)"
             " ON CONFLICT (run_digest) DO UPDATE SET expires_at = excluded.expires_at"
@@ -163,8 +165,7 @@ class SQLiteStatements(StoreStatements):
     def read_by_id(self, pairs: Sequence[tuple[int, bytes]]) -> Query:
         if len(pairs) == 1:
             return Query(self._read_by_id, pairs[0])
-        sql, args = filled(self._read_packed, pairs)
-        return Query(sql, args, "packed", partial(_entries, pairs), Query(self._read_by_id, pairs, "each"))
+        return Query(*filled(self._read_those, pairs))
 
     def look_up(self, pairs: Sequence[tuple[int, bytes]]) -> Query:
         if len(pairs) == 1:
@@ -198,6 +199,18 @@ class SQLiteStatements(StoreStatements):
             args = (after, digest, limit)
             rows += yield Query(self._tail_packed, args, "packed", partial(_tail, digest), Query(self._tail, args))
         return rows
+
+    def oldest_changes(self, ids: Sequence[int]) -> Query:
+        return Query(self._oldest_change, [(scope_id,) for scope_id in ids], "each")
+
+    def trimmed(self, ids: Sequence[int]) -> Query:
+        return Query(self._trimmed, [(scope_id,) for scope_id in ids], "each")
+
+    def remove_changes(self, ends: Sequence[tuple[int, int]]) -> Query:
+        return Query(self._remove_changes, ends, "many")
+
+    def note_trimmed(self, ends: Sequence[tuple[int, int]]) -> Query:
+        return Query(self._note_trimmed, ends, "many")
 
     def find_scopes(self, digests: Sequence[bytes], now: Timestamp) -> Query:
         return Query(self._find_scope, [(digest, now) for digest in digests], "each")
@@ -236,6 +249,8 @@ class SQLiteStatements(StoreStatements):
             yield Query(self._delete, rows.deletes, "many")
         for upserts in pieces(rows.upserts):
             yield Query(*filled(self._upsert, upserts))
+        for scope_id, key in rows.purges:
+            yield self.purge(scope_id, key)
         for changes in pieces(rows.changes):
             yield Query(*filled(self._log, changes))
         for scopes in pieces(rows.scopes):
@@ -244,16 +259,6 @@ class SQLiteStatements(StoreStatements):
     def drop_scopes(self, ids: Sequence[int]) -> Script[None]:
         for sql in self._drop:
             yield Query(sql, [(scope_id,) for scope_id in ids], "many")
-
-
-def _entries(pairs: Sequence[tuple[int, bytes]], text: str) -> Sequence[Row]:
-    rows: list[Row] = []
-    for index, updated_at, revision, expires_at, writer, kind, value in rows_of(text, 7):
-        if kind != "text":
-            raise ValueError("somebody else's row")
-        scope_id, key = pairs[int(index)]
-        rows.append((scope_id, key, value, int(updated_at), int(revision), number(expires_at), writer or None))
-    return rows
 
 
 def _states(wanted: Sequence[tuple[int, bytes | None]], text: str) -> Sequence[Row]:

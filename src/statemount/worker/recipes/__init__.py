@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from statemount.worker.recipes.checkpoints import Checkpoint, acheckpoint, checkpoint
-from statemount.worker.recipes.jobs import JobInDoubtError, aresumable_job, resumable_job
+from statemount.worker.recipes.jobs import aresumable_job, resumable_job
+from statemount.worker.recipes.submission import JobInDoubtError, JobTakenOverError
 from statemount.worker.recipes.watermarks import Watermark, awatermark, watermark
 
 __all__ = [
     "Checkpoint",
     "JobInDoubtError",
+    "JobTakenOverError",
     "Watermark",
     "acheckpoint",
     "aresumable_job",

@@ -9,8 +9,11 @@ from types import TracebackType
 
 from typing_extensions import Self
 
+from statemount.client import StateValue
+from statemount.errors import PreconditionFailedError
 from statemount.model import JsonValue
 from statemount.worker.accessor import StateAccessor, check_value
+from statemount.worker.recipes.doubts import Doubts
 
 EVERY: float = 30.0
 """Seconds between two saves, unless set otherwise."""
@@ -26,11 +29,12 @@ class Checkpoint:
     """
 
     def __init__(
-        self, state: StateAccessor, key: str, value: JsonValue, every: float, clock: Callable[[], float]
+        self, state: StateAccessor, key: str, seen: StateValue, every: float, clock: Callable[[], float]
     ) -> None:
-        self.value: JsonValue = value
+        self.value: JsonValue = seen.value
         self._state = state
         self._key = key
+        self._revision: int | None = seen.revision
         self._every = every
         self._clock = clock
         self._saved_at: float | None = None
@@ -51,7 +55,7 @@ class Checkpoint:
         now = self._report(value)
         if now is None:
             return False
-        self._state.set(self._key, self.value)
+        self._write()
         self._saved(now)
         return True
 
@@ -59,7 +63,7 @@ class Checkpoint:
         """Save what was reported last, if it is not saved."""
         if not self._is_saved:
             now = self._clock()
-            self._state.set(self._key, self.value)
+            self._write()
             self._saved(now)
 
     async def asave(self, value: JsonValue) -> bool:
@@ -67,7 +71,7 @@ class Checkpoint:
         now = self._report(value)
         if now is None:
             return False
-        await self._state.aset(self._key, self.value)
+        await self._awrite()
         self._saved(now)
         return True
 
@@ -75,7 +79,7 @@ class Checkpoint:
         """Do what ``flush`` does."""
         if not self._is_saved:
             now = self._clock()
-            await self._state.aset(self._key, self.value)
+            await self._awrite()
             self._saved(now)
 
     def __enter__(self) -> Self:
@@ -103,6 +107,33 @@ class Checkpoint:
         is_due = self._saved_at is None or now - self._saved_at >= self._every
         return now if is_due else None
 
+    def _write(self) -> None:
+        """Save over what was seen last, so that a late request of an earlier attempt finds that gone."""
+        doubts = Doubts()
+
+        def attempt() -> None:
+            try:
+                with doubts.settled():
+                    self._revision = self._state.set(self._key, self.value, if_revision=self._revision)
+            except PreconditionFailedError:
+                self._revision = self._state.get_entry(self._key).revision
+                raise
+
+        self._state.contend(attempt)
+
+    async def _awrite(self) -> None:
+        doubts = Doubts()
+
+        async def attempt() -> None:
+            try:
+                with doubts.settled():
+                    self._revision = await self._state.aset(self._key, self.value, if_revision=self._revision)
+            except PreconditionFailedError:
+                self._revision = (await self._state.aget_entry(self._key)).revision
+                raise
+
+        await self._state.acontend(attempt)
+
     def _saved(self, began: float) -> None:
         self._saved_at = began
         self._is_saved = True
@@ -118,7 +149,8 @@ def checkpoint(
 ) -> Checkpoint:
     """Return where to go on, and what saves how far the task has come.
 
-    One worker at a time uses it for one key.
+    One worker at a time uses it for one key: of two, the last to save is resumed from. The last request of one that was
+    killed changes nothing once the next one has saved.
 
     Args:
         key: Under which it is saved.
@@ -126,7 +158,7 @@ def checkpoint(
         default: Where the first attempt begins.
         clock: Tells seconds, from any beginning.
     """
-    return Checkpoint(state, key, state.get(key, default), every, clock)
+    return Checkpoint(state, key, state.get_entry(key, default), every, clock)
 
 
 async def acheckpoint(
@@ -138,4 +170,4 @@ async def acheckpoint(
     clock: Callable[[], float] = time.monotonic,
 ) -> Checkpoint:
     """Do what :func:`checkpoint` does, for an ``async with`` block."""
-    return Checkpoint(state, key, await state.aget(key, default), every, clock)
+    return Checkpoint(state, key, await state.aget_entry(key, default), every, clock)

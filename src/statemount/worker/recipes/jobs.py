@@ -1,37 +1,16 @@
-"""A job in another system that is submitted once, whatever happens to the worker that waits for it.
-
-The key holds nothing, then a marker, then the job's id. A worker that dies while there is a marker leaves a question
-that only the other system can answer: was the job submitted?
-"""
+"""A job in another system that is submitted once, whatever happens to the worker that waits for it."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Awaitable, Callable
-from uuid import uuid4
 
-from statemount.errors import StateMountError
+from anyio import sleep as sleep_on_loop
+
+from statemount.errors import PreconditionFailedError, WriteOutcomeUnknownError
 from statemount.model import JsonValue
 from statemount.worker.accessor import StateAccessor
-
-MARKER = "__statemount_submitting__"
-"""The only key of an object that stands for a job that is being submitted."""
-
-
-class JobInDoubtError(StateMountError):
-    """A worker died while it submitted the job: it may or may not run in the other system.
-
-    Args:
-        key: Under which the marker is.
-        label: What ``submit`` was given.
-    """
-
-    def __init__(self, key: str, label: str) -> None:
-        super().__init__(
-            f"a job was being submitted under key {key!r} when its worker died, and may or may not run:"
-            f" look for the label {label!r} in the system that runs it, or pass find, which does so"
-        )
-        self.key = key
-        self.label = label
+from statemount.worker.recipes.submission import WAIT, Ask, Done, Look, Patience, Sleep, Step, Submit, Write, submission
 
 
 def resumable_job(
@@ -40,10 +19,13 @@ def resumable_job(
     *,
     find: Callable[[str], JsonValue] | None = None,
     key: str = "job_id",
+    wait: float = WAIT,
+    clock: Callable[[], float] = time.monotonic,
+    sleep: Callable[[float], None] = time.sleep,
 ) -> JsonValue:
-    """Return the id of a job, which is submitted by the first worker and found again by all that follow it.
+    """Return the id of a job, which is submitted by the first worker and found again by all others.
 
-    One worker at a time calls it for one key.
+    Several workers may call it at once for one key: one submits, and the others wait for the id.
 
     Args:
         submit: Submits the job and returns its id. It is given a label: name the job by it, or send it as the
@@ -51,29 +33,43 @@ def resumable_job(
         find: Asked for the job with a label when that is in doubt: returns its id, or None if it was never submitted,
             and will not be any more; then it is submitted, with the same label.
         key: Under which the id is kept.
+        wait: Seconds for which a worker that finds the marker of another one gives it to save the id: longer than a
+            submission takes. Only then is it taken for dead.
+        clock: Tells seconds, from any beginning.
+        sleep: Waits so many seconds.
 
     Raises:
-        JobInDoubtError: A worker died while it submitted the job, and there is no ``find``.
+        JobInDoubtError: The other worker has not saved an id by then, and there is no ``find``.
+        JobTakenOverError: This worker was taken for dead while it submitted the job.
         ValueError: ``submit`` or ``find`` returned something that cannot be an id.
     """
-    stored = state.get(key)
-    label = _label_in(stored)
-    if stored is not None and label is None:
-        return stored
-    job_id: JsonValue = None
-    if label is None:
-        label = uuid4().hex
-        # With conditional writes this is a claim, which only one of several workers gets.
-        state.set(key, {MARKER: label})
-    elif find is None:
-        raise JobInDoubtError(key, label)
-    else:
-        job_id = find(label)
-    if job_id is None:
-        job_id = submit(label)
-    _check_id(job_id)
-    state.set(key, job_id)
-    return job_id
+
+    def perform(step: Step) -> object:
+        match step:
+            case Look():
+                return state.get_entry(key)
+            case Write(value, revision):
+                return state.set(key, value, if_revision=revision)
+            case Ask(label):
+                return None if find is None else find(label)
+            case Submit(label):
+                return submit(label)
+            case Sleep(seconds):
+                sleep(seconds)
+                return None
+
+    script = submission(key, Patience(wait, clock), has_find=find is not None)
+    step = next(script)
+    while not isinstance(step, Done):
+        try:
+            result = perform(step)
+        except (PreconditionFailedError, WriteOutcomeUnknownError) as error:
+            if not isinstance(step, Write):
+                raise
+            step = script.throw(error)
+        else:
+            step = script.send(result)
+    return step.job_id
 
 
 async def aresumable_job(
@@ -82,35 +78,35 @@ async def aresumable_job(
     *,
     find: Callable[[str], Awaitable[JsonValue]] | None = None,
     key: str = "job_id",
+    wait: float = WAIT,
+    clock: Callable[[], float] = time.monotonic,
+    sleep: Callable[[float], Awaitable[None]] = sleep_on_loop,
 ) -> JsonValue:
     """Do what :func:`resumable_job` does, awaited."""
-    stored = await state.aget(key)
-    label = _label_in(stored)
-    if stored is not None and label is None:
-        return stored
-    job_id: JsonValue = None
-    if label is None:
-        label = uuid4().hex
-        await state.aset(key, {MARKER: label})
-    elif find is None:
-        raise JobInDoubtError(key, label)
-    else:
-        job_id = await find(label)
-    if job_id is None:
-        job_id = await submit(label)
-    _check_id(job_id)
-    await state.aset(key, job_id)
-    return job_id
 
+    async def perform(step: Step) -> object:
+        match step:
+            case Look():
+                return await state.aget_entry(key)
+            case Write(value, revision):
+                return await state.aset(key, value, if_revision=revision)
+            case Ask(label):
+                return None if find is None else await find(label)
+            case Submit(label):
+                return await submit(label)
+            case Sleep(seconds):
+                await sleep(seconds)
+                return None
 
-def _label_in(stored: JsonValue) -> str | None:
-    """Return the label of a marker; None if it is none."""
-    if isinstance(stored, dict) and len(stored) == 1:
-        label = stored.get(MARKER)
-        return label if isinstance(label, str) else None
-    return None
-
-
-def _check_id(job_id: JsonValue) -> None:
-    if job_id is None or _label_in(job_id) is not None:
-        raise ValueError(f"the id of a job cannot be {job_id!r}; what became of the job is now in doubt")
+    script = submission(key, Patience(wait, clock), has_find=find is not None)
+    step = next(script)
+    while not isinstance(step, Done):
+        try:
+            result = await perform(step)
+        except (PreconditionFailedError, WriteOutcomeUnknownError) as error:
+            if not isinstance(step, Write):
+                raise
+            step = script.throw(error)
+        else:
+            step = script.send(result)
+    return step.job_id

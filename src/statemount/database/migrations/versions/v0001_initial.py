@@ -38,7 +38,7 @@ def _create_table(name: str, *items: sa.schema.SchemaItem, **options: Any) -> No
         return
     # MariaDB and MySQL commit each statement: it is there if an upgrade was broken off.
     wanted = {item.name for item in items if isinstance(item, sa.Column)}
-    if wanted != {column["name"] for column in inspector.get_columns(name)}:
+    if not wanted <= {column["name"] for column in inspector.get_columns(name)}:
         raise ConfigurationError(f"table {name} is there and is another program's: choose another table prefix")
 
 

@@ -1,0 +1,1 @@
+"""Whether statemount can be installed beside others, by the package index: ``python -m tests.resolving``."""
