@@ -77,7 +77,7 @@ class DatabaseStore(Store):
         ids = ScopeIds()
         self._commit = GroupCommit(connections, self._statements, ids, clock, self._options)
         self._sweep = Sweep(connections, self._statements, clock, self._options)
-        self._log = Log(connections, self._statements)
+        self._log = Log(connections, self._statements, ids)
         self._read = read = GroupRead(connections, self._statements, ids, clock)
         self._list = GroupList(connections, self._statements, clock)
         # One writer at a time is all that SQLite has; on a server a second lane keeps one locked scope from holding

@@ -12,6 +12,7 @@ from statemount.database.digests import scope_digest
 from statemount.database.query import Row, Script
 from statemount.database.statements.base import StoreStatements
 from statemount.model import Change, LogTail, Scope
+from statemount.store.scope_ids import ScopeIds
 from statemount.store.writers import read_writer
 
 _SCOPES = 1000
@@ -34,23 +35,48 @@ def change_of(row: Sequence[Any]) -> Change:
 class Log:
     """Reads the logs of scopes."""
 
-    def __init__(self, connections: Connections, statements: StoreStatements) -> None:
+    def __init__(self, connections: Connections, statements: StoreStatements, ids: ScopeIds) -> None:
         self._connections = connections
         self._statements = statements
+        self._ids = ids
 
     async def revisions(self, scopes: Collection[Scope]) -> Mapping[Scope, int]:
-        """Return the revision of each scope."""
+        """Return the revision of each scope. One that was seen lately is looked up by its id, which costs less."""
         found = dict.fromkeys(scopes, 0)
         for part in _pieces(scopes):
-            digests = {_digest(scope): scope for scope in part}
-            wanted = list(digests)
-            rows = await self._connections.read(lambda: self._revisions_script(wanted))  # noqa: B023 - awaited here
-            for digest, revision in rows:
-                found[digests[bytes(digest)]] = revision
+            known: dict[int, Scope] = {}
+            unknown: list[Scope] = []
+            for scope in part:
+                scope_id = self._ids.get(scope)
+                if scope_id is None:
+                    unknown.append(scope)
+                else:
+                    known[scope_id] = scope
+            read = self._connections.read(lambda: self._revisions_script(known, unknown))  # noqa: B023 - awaited here
+            revisions, new = await read
+            for scope_id, revision in revisions:
+                found[known[scope_id]] = revision
+            for scope, scope_id, revision in new:
+                self._ids.remember(scope, scope_id)
+                found[scope] = revision
         return found
 
-    def _revisions_script(self, digests: Sequence[bytes]) -> Script[Sequence[Row]]:
-        return (yield self._statements.revisions(digests))
+    def _revisions_script(
+        self, known: Mapping[int, Scope], unknown: Sequence[Scope]
+    ) -> Script[tuple[Sequence[Row], Sequence[tuple[Scope, int, int]]]]:
+        """Return id and revision of those that are there under their ids; scope, id and revision of the others."""
+        rows: Sequence[Row] = ()
+        others = list(unknown)
+        if known:
+            rows = yield self._statements.revisions(list(known))
+            if len(rows) < len(known):  # one that was dropped may have been made again, with another id
+                there = {row[0] for row in rows}
+                others += [scope for scope_id, scope in known.items() if scope_id not in there]
+        if not others:
+            return rows, ()
+        digests = {_digest(scope): scope for scope in others}
+        new = yield self._statements.find_revisions(list(digests))
+        return rows, [(digests[bytes(digest)], scope_id, revision) for digest, scope_id, revision in new]
 
     async def tails(self, positions: Mapping[Scope, int], limit: int) -> Mapping[Scope, LogTail]:
         """Return what the log of each scope has after a revision."""

@@ -148,10 +148,11 @@ class Follower:
         try:
             pulse = self._store.pulse()
             if pulse is None or pulse != self._pulse:
-                revisions = await self._store.revisions([scope for scope, feed in self.feeds.items() if _began(feed)])
+                feeds = [feed for feed in self.feeds.values() if _began(feed)]
+                revisions = await self._store.revisions([feed.scope for feed in feeds])
                 self._pulse = pulse
-                moved = [self.feeds[scope] for scope in revisions if scope in self.feeds]
-                self._moved.update((feed, None) for feed in moved if feed.position != revisions[feed.scope])
+                moved = [feed for feed in feeds if feed.position != revisions[feed.scope]]
+                self._moved.update((feed, None) for feed in moved if self._is_followed(feed))
         except Exception as error:
             self._fail(error)
             self._pulse = None

@@ -190,8 +190,12 @@ class StoreStatements(ABC):
         """Note of scopes up to which revision their logs are trimmed. Rows: none."""
 
     @abstractmethod
-    def revisions(self, digests: Sequence[bytes]) -> Query:
-        """Rows: digest, revision, of those that exist."""
+    def revisions(self, ids: Sequence[int]) -> Query:
+        """Rows: scope id, revision, of those that exist."""
+
+    @abstractmethod
+    def find_revisions(self, digests: Sequence[bytes]) -> Query:
+        """Rows: digest, scope id, revision, of those that exist."""
 
     def tails(self, positions: Sequence[tuple[bytes, int]], limit: int) -> Script[Sequence[Row]]:
         """Return what the logs of scopes have after a revision, oldest first and at most ``limit`` lines of each.

@@ -68,7 +68,8 @@ class MySQLStatements(StoreStatements):
             f" LEFT JOIN {t.entry} e ON e.scope_id = s.id AND e.`key` = p.p_key",
         )
         self._list_page = page_statements(self._page, key="`key`")
-        self._revisions = _items(f"SELECT digest, revision FROM {t.scope} WHERE digest IN", "")
+        self._find_revisions = _items(f"SELECT digest, id, revision FROM {t.scope} WHERE digest IN", "")
+        self._revisions = _items(f"SELECT id, revision FROM {t.scope} WHERE id IN", "")
         self._find_scopes = _items(
             f"SELECT s.digest, s.id FROM {t.scope} s WHERE NOT EXISTS (SELECT 1 FROM {t.dropped_run} d"
             " WHERE d.run_digest = s.run_digest AND d.expires_at > %s) AND s.digest IN",
@@ -161,8 +162,11 @@ class MySQLStatements(StoreStatements):
         sql = self._list_page[part.is_ranged, part.keys_only]
         return Query(sql, (now, *counted, digest, now, *listed, part.limit, part.offset, digest))
 
-    def revisions(self, digests: Sequence[bytes]) -> Query:
-        return Query(self._revisions(len(digests)), digests)
+    def revisions(self, ids: Sequence[int]) -> Query:
+        return Query(self._revisions(len(ids)), ids)
+
+    def find_revisions(self, digests: Sequence[bytes]) -> Query:
+        return Query(self._find_revisions(len(digests)), digests)
 
     def oldest_changes(self, ids: Sequence[int]) -> Query:
         return Query(self._oldest_changes(len(ids)), ids)

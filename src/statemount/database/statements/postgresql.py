@@ -33,7 +33,8 @@ class PostgreSQLStatements(StoreStatements):
             f" LEFT JOIN {t.entry} e ON e.scope_id = s.id AND e.key = p.key"
         )
         self._list_page = page_statements(self._page)
-        self._revisions = f"SELECT digest, revision FROM {t.scope} WHERE digest = ANY ($1::bytea[])"
+        self._find_revisions = f"SELECT digest, id, revision FROM {t.scope} WHERE digest = ANY ($1::bytea[])"
+        self._revisions = f"SELECT id, revision FROM {t.scope} WHERE id = ANY ($1::bigint[])"
         # One look-up in the index for each scope, whatever the planner thinks of how many there are.
         self._tails = (
             "SELECT s.digest, s.revision, c.revision, c.kind, c.key, c.changed_at, c.writer, c.size, c.value,"
@@ -136,8 +137,11 @@ class PostgreSQLStatements(StoreStatements):
         sql = self._list_page[part.is_ranged, part.keys_only]
         return Query(sql, (digest, now, part.limit, part.offset, *bounds))
 
-    def revisions(self, digests: Sequence[bytes]) -> Query:
-        return Query(self._revisions, (digests,))
+    def revisions(self, ids: Sequence[int]) -> Query:
+        return Query(self._revisions, (ids,))
+
+    def find_revisions(self, digests: Sequence[bytes]) -> Query:
+        return Query(self._find_revisions, (digests,))
 
     def tails(self, positions: Sequence[tuple[bytes, int]], limit: int) -> Script[Sequence[Row]]:
         return (yield Query(self._tails, (*_columns(positions), limit)))

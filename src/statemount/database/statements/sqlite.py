@@ -43,12 +43,16 @@ class SQLiteStatements(StoreStatements):
         )
         self._list_page = page_statements(self._page)
         self._list_packed = page_statements(self._packed_page)
-        self._revision = f"SELECT digest, revision FROM {t.scope} WHERE digest = ?"
-        self._revisions_packed = sized(
+        self._find_revision = f"SELECT digest, id, revision FROM {t.scope} WHERE digest = ?"
+        self._find_revisions_packed = sized(
             "WITH p (number, digest) AS (VALUES ",
             "({}, ?)",
-            f") SELECT group_concat(p.number || '{FIELD}' || s.revision, '{ROW}')"
+            f") SELECT group_concat(p.number || '{FIELD}' || s.id || '{FIELD}' || s.revision, '{ROW}')"
             f" FROM p CROSS JOIN {t.scope} s ON s.digest = p.digest",
+        )
+        self._revision = f"SELECT id, revision FROM {t.scope} WHERE id = ?"
+        self._revisions_packed = sized(
+            f"SELECT group_concat(id || '{FIELD}' || revision, '{ROW}') FROM {t.scope} WHERE id IN (", "?", ")"
         )
         self._tail_packed = (
             f"SELECT s.revision || coalesce('{ROW}' || (SELECT group_concat(revision || '{FIELD}' || kind || '{FIELD}'"
@@ -178,10 +182,16 @@ class SQLiteStatements(StoreStatements):
             args += [part.prefix, part.end, part.first]
         return Query(self._list_packed[kind], args, "packed", _page, Query(self._list_page[kind], args))
 
-    def revisions(self, digests: Sequence[bytes]) -> Query:
-        rows = [(digest,) for digest in digests]
+    def revisions(self, ids: Sequence[int]) -> Query:
+        rows = [(scope_id,) for scope_id in ids]
         sql, args = filled(self._revisions_packed, rows)
-        return Query(sql, args, "packed", partial(_revisions, digests), Query(self._revision, rows, "each"))
+        return Query(sql, args, "packed", _revisions, Query(self._revision, rows, "each"))
+
+    def find_revisions(self, digests: Sequence[bytes]) -> Query:
+        rows = [(digest,) for digest in digests]
+        sql, args = filled(self._find_revisions_packed, rows)
+        unpack = partial(_found_revisions, digests)
+        return Query(sql, args, "packed", unpack, Query(self._find_revision, rows, "each"))
 
     def tails(self, positions: Sequence[tuple[bytes, int]], limit: int) -> Script[Sequence[Row]]:
         rows: list[Row] = []
@@ -279,8 +289,12 @@ def _key(row: Row) -> bytes:
     return row[2]  # type: ignore[no-any-return]
 
 
-def _revisions(digests: Sequence[bytes], text: str) -> Sequence[Row]:
-    return [(digests[int(index)], int(revision)) for index, revision in rows_of(text, 2)]
+def _revisions(text: str) -> Sequence[Row]:
+    return [(int(scope_id), int(revision)) for scope_id, revision in rows_of(text, 2)]
+
+
+def _found_revisions(digests: Sequence[bytes], text: str) -> Sequence[Row]:
+    return [(digests[int(index)], int(scope_id), int(revision)) for index, scope_id, revision in rows_of(text, 3)]
 
 
 def _tail(digest: bytes, text: str) -> Sequence[Row]:
