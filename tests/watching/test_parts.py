@@ -13,7 +13,8 @@ from statemount.watching.stop_sign import BELIEVED_SECONDS, StopSign
 from statemount.watching.waking import SLICE, Waker
 from statemount.watching.watch import Watch
 from statemount.watching.wheel import Wheel
-from tests.watching.support import changes_of
+from statemount.web.server_sent_events import event_texts
+from tests.watching.support import ASSET, changes_of
 
 pytestmark = pytest.mark.anyio
 
@@ -134,6 +135,20 @@ async def test_waking_leaves_others_their_turn() -> None:
     for _ in sleepers:
         await asyncio.sleep(0)
     assert diary == ["beat"] * len(sleepers)
+
+
+def test_the_text_of_many_events() -> None:
+    """Events go out together, but not so many that a server has to keep much of them; each is made once."""
+    changes = changes_of(*["k"] * 100)
+    events = [WatchEvent.of(change._replace(value=f'"{"x" * 2000}"')) for change in changes]
+    parts = list(event_texts(ASSET, events))
+    assert 5 < len(parts) < 20
+    assert max(map(len, parts)) < 40_000
+    assert b"".join(parts).count(b"event: set\n") == 100
+    assert [event.text for event in events[:3]] == [part + b"\n\n" for part in parts[0].split(b"\n\n")[:3]]
+    assert list(event_texts(ASSET, events)) == parts
+    assert list(event_texts(ASSET, [])) == []
+    assert len(list(event_texts(ASSET, [WatchEvent("ready", 7)]))) == 1
 
 
 def test_event() -> None:

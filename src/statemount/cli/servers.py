@@ -13,6 +13,7 @@ from statemount.settings import Settings
 from statemount.watching.files import raise_file_limit
 
 _APP = "statemount.asgi:app"
+_STOP_SECONDS = 25  # in which requests are finished; a client that does not take its answer is not waited for longer
 _OTHER_REQUESTS = 1024  # at once, besides the watches: what granian takes in all unless it is told otherwise
 
 
@@ -62,6 +63,7 @@ def _run_granian(settings: Settings, address: str) -> None:
         interface=Interfaces.ASGI,
         workers=settings.workers,
         backpressure=settings.max_watches + _OTHER_REQUESTS,
+        workers_kill_timeout=_STOP_SECONDS,
         websockets=False,
         log_dictconfig=logging_config(),
     ).serve()
@@ -75,6 +77,7 @@ def _run_uvicorn(settings: Settings, address: str) -> None:
         host=address,
         port=settings.port,
         workers=settings.workers,
+        timeout_graceful_shutdown=_STOP_SECONDS,
         ws="none",
         lifespan="on",
         access_log=False,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator
 from json.encoder import encode_basestring_ascii
 
 from statemount.model import Change, Entry, Scope, TaskScope
@@ -13,6 +13,7 @@ from statemount.web.entries import time_text, value_text, writer_text
 HEARTBEAT = b":\n\n"
 """A comment, which tells nothing but that the connection is alive."""
 
+_PART_BYTES = 32_768
 _SHORTEST_RETRY = 1000
 _LONGEST_RETRY = 3000
 
@@ -30,15 +31,24 @@ def position_text(revision: int) -> bytes:
     return b":\nid: %d\n\n" % revision
 
 
-def events_text(scope: Scope, events: Sequence[WatchEvent]) -> bytes:
-    """Return events as text. Each is made once, for everybody who is told it."""
-    texts = []
+def event_texts(scope: Scope, events: Iterable[WatchEvent]) -> Iterator[bytes]:
+    """Return events as text, in parts that are not much larger than need be: a server keeps one that it is given.
+
+    Each event is made once, for everybody who is told it.
+    """
+    texts: list[bytes] = []
+    size = 0
     for event in events:
         text = event.text
         if text is None:
             text = event.text = _text(scope, event)
         texts.append(text)
-    return b"".join(texts)
+        size += len(text)
+        if size > _PART_BYTES:
+            yield b"".join(texts)
+            texts, size = [], 0
+    if texts:
+        yield b"".join(texts)
 
 
 def _text(scope: Scope, event: WatchEvent) -> bytes:

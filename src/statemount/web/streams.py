@@ -15,7 +15,7 @@ from statemount.model import Scope
 from statemount.watching.watch import Watch
 from statemount.web.requests import Receive, Request, Send
 from statemount.web.responses import Header, Response
-from statemount.web.server_sent_events import HEARTBEAT, events_text, position_text, retry_text
+from statemount.web.server_sent_events import HEARTBEAT, event_texts, position_text, retry_text
 
 logger: logging.Logger = logging.getLogger("statemount.web")
 
@@ -116,7 +116,8 @@ class EventStream(Response):
         try:
             while (events := await watch.next()) is not None:
                 if events:
-                    await _send(watch, send, events_text(self._watched.scope, events))
+                    for text in event_texts(self._watched.scope, events):
+                        await _send(watch, send, text)
                     told = events[-1].revision
                 elif await self._may_go_on():
                     self._look_at_expiry(watch)
