@@ -57,7 +57,8 @@ async def test_cancelled_tasks(database_url: str) -> None:
                 one.cancel()
             outcomes.update(await asyncio.gather(*(outcome_of(one) for one in sent)))
             await check_works_at_once(client)
-        assert outcomes["cancelled"] > REQUESTS / 2
+        assert outcomes["cancelled"] > REQUESTS / 4
+        assert outcomes["cancelled"] < REQUESTS
         assert set(outcomes) <= {"cancelled", 200, 204, 404}
         await eventually(lambda: _nothing_open(other))
         assert (await other.sessions()).open <= 2 * POOL + 1
