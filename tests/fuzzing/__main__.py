@@ -23,6 +23,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
 import time
 from collections import Counter
 from dataclasses import dataclass, field
@@ -125,9 +126,7 @@ def _run_guided(store: str, directory: Path, seconds: float, seed: int) -> Run:
     findings.mkdir(exist_ok=True)
     began = time.monotonic()
     while (left := seconds - (time.monotonic() - began)) > (_RESTART_AFTER if run.cases else 0):
-        work = directory / "work"
-        shutil.rmtree(work, ignore_errors=True)
-        work.mkdir()
+        work = Path(tempfile.mkdtemp(prefix="statemount-fuzzing-"))
         command = [
             *(sys.executable, "-m", "tests.fuzzing.guided", store, os.fspath(work), os.fspath(findings)),
             *(os.fspath(kept), os.fspath(CORPUS)),

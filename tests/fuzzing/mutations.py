@@ -93,6 +93,10 @@ HEADERS = {
         b'Bearer <claims:{"sub": null, "nbf": "x", "iat": 1e99}>',
         b'Bearer <claims:{"scope": "workload", "inlets": ["inlet"], "outlets": {}, "try_number": 1.5}>',
         b"Bearer <jwt:[1]>",
+        b'Bearer <jws:{"alg": "ES256", "kid": "a"}|{}>',
+        b'Bearer <jws:{"alg": "RS256", "jwk": {}, "crit": ["b64"]}|{"sub": "a"}>',
+        b'Bearer <jws:{"alg": "none"}|{"aud": "apache-airflow", "sub": "ann", "scope": "state:read", "exp": 1795176600}>',
+        b'Bearer <jwt:{"aud": "apache-airflow", "sub": "\\ud800", "scope": "state:read", "exp": 1795176600, "exp": 1e18}>',
         b"Bearer e30.e30.e30",
     ),
     b"content-type": (
@@ -136,8 +140,8 @@ _NAMES = ("value", "expires_at", "operations", "op", "key", "by", "if_revision",
 _NAMES += ("dag_id", "run_id", "task_id", "map_index", "try_number", "inlets", "outlets", "task_instances", "name")
 _NAMES += ("uri", "group", "task_instance_id", "jti", "asset_id")
 _OPERATIONS = ("get", "set", "delete", "check", "merge", "increment", "max", "min", "clear")
-_LITERALS = (b"NaN", b"Infinity", b"1e400", b"-1e999", b'"\\ud800"', b'"\\u0000"', b"\xff", b"[" * 300, b"<long:4301>")
-_LITERALS += (b"<long:4300>", b'"\xed\xa0\x80"', b"\xef\xbb\xbf", b"-", b"1.", b"01", b'{"a":1,"a":2}', b"\\", b'"', b"null")
+_LITERALS = (b"NaN", b"Infinity", b"1e400", b"-1e999", b'"\\ud800"', b'"\\u0000"', b"\xff", b"<deep:300>", b"<long:4301>")
+_LITERALS += (b"<deep:254>", b"<deep:9000>", b"<long:4300>", b'"\xed\xa0\x80"', b"\xef\xbb\xbf", b"-", b"1.", b"01", b'{"a":1,"a":2}', b"\\", b'"', b"null")
 TOKENS: tuple[bytes, ...] = (*METHODS, *HEADERS, *PARAMETERS, *_LITERALS, *(name.encode() for name in _NAMES))
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import hmac
 import json
 import logging
 import re
 from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 from urllib.parse import quote
 from uuid import UUID
@@ -20,6 +22,7 @@ from statemount.model import AssetScope, Entry, Scope, TaskInstance, TaskScope, 
 from statemount.mount import StateMount
 from statemount.operations import Clear, Operation, Set
 from statemount.web.cursors import cursor_after
+from tests.auth.support import private_key, public_pem, segment
 from tests.contract.world import NOON, SECRET, StillClock
 
 OWN = UUID("0197f3a0-1111-7000-8000-000000000001")
@@ -37,6 +40,9 @@ SEED: Mapping[Scope, Mapping[str, Any]] = {
     OUTLET: {"k": {"a": 1}, "n": 1.5},
     AssetScope(2): {"k": 0},
 }
+
+_MAX_ENTRIES = 12
+"""Few, so that a scope is full now and then."""
 
 _ALL = "state:read state:write state:delete directory:read directory:write"
 _NOW = NOON // 1_000_000
@@ -84,7 +90,19 @@ def _signed(claims: Mapping[str, Any]) -> bytes:
 
 
 def _sign_text(payload: bytes) -> bytes:
-    return jwt.api_jws.PyJWS().encode(payload, SECRET, "HS512").encode()
+    return _sign_under(b'{"alg": "HS512"}|' + payload)
+
+
+def _sign_under(text: bytes) -> bytes:
+    """Return a token of the header before a bar and the payload behind it, signed with the secret whatever it says."""
+    header, _, payload = text.partition(b"|")
+    message = f"{segment(header)}.{segment(payload)}"
+    return f"{message}.{segment(hmac.digest(SECRET.encode(), message.encode(), 'sha512'))}".encode()
+
+
+@cache
+def _public_keys() -> list[bytes]:
+    return [public_pem(private_key(kind)) for kind in ("RSA-2048", "P-256", "Ed25519")]
 
 
 def _cursor(text: bytes) -> bytes:
@@ -117,7 +135,9 @@ class World:
             b"ti2": lambda _: str(OTHER).encode(),
             b"missing": lambda _: str(MISSING).encode(),
             b"long": lambda text: b"9" * min(int(text), 100_000) if text.isdigit() else text,
+            b"deep": lambda text: b"[" * (depth := min(int(text), 10_000)) + b"]" * depth,
             b"jwt": _sign_text,
+            b"jws": _sign_under,
             b"claims": self._claims,
             b"cursor": _cursor,
             b"rev": lambda text: str(self._revision(TASK, text)).encode(),
@@ -163,9 +183,14 @@ class World:
         self.states += 1
         self.clock.now = NOON
         url = "memory://" if self.make_url is None else self.make_url()
-        auth = JWTAuth(secret=SECRET, watchers=True, clock=self.clock)
         self.state = StateMount(
-            url, auth=auth, authorizer=DefaultAuthorizer(), clock=self.clock, sweep_interval_seconds=0
+            url,
+            auth=JWTAuth(secret=SECRET, keys=_public_keys(), watchers=True, clock=self.clock),
+            authorizer=DefaultAuthorizer(),
+            clock=self.clock,
+            history_values="all",
+            max_entries_per_scope=_MAX_ENTRIES,
+            sweep_interval_seconds=0,
         )
         await self._stack.enter_async_context(self.state.lifespan())
         directory = self.state.directory
