@@ -64,10 +64,10 @@ class Run:
         """Return what to print."""
         told = ", ".join(f"{status}: {count:,}" for status, count in sorted(self.statuses.items()))
         reached = "" if self.edges is None else f"{self.edges:,} edges reached, {self.corpus:,} cases kept; "
+        asked = f"{self.cases:,} cases with {self.requests:,} requests in {self.seconds / 60:.1f} minutes"
         found = f"{len(self.findings)} kinds of findings in {sum(self.findings.values())} cases"
         return [
-            f"{self.store}: {self.cases:,} cases with {self.requests:,} requests in {self.seconds / 60:.1f} minutes; "
-            f"{reached}{found}; {self.crashes} ends before time",
+            f"{self.store}: {asked}; {reached}{found}; {self.crashes} ends before time",
             f"    answers by status: {told}",
         ]
 

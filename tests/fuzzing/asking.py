@@ -116,8 +116,9 @@ def _answer(call: Call, sent: list[Mapping[str, Any]]) -> Answer | None:
     names = [name for name, _ in start["headers"]]
     assert len(names) == len(set(names)), f"a header is sent twice: {names}"
     for name, value in start["headers"]:
-        assert type(name) is bytes and name == name.lower()
-        assert type(value) is bytes and all(0x20 <= byte < 0x7F for byte in value), (name, value)
+        assert (type(name), type(value)) == (bytes, bytes)
+        assert name == name.lower()
+        assert all(0x20 <= byte < 0x7F for byte in value), (name, value)
     headers = {name.decode(): value.decode() for name, value in start["headers"]}
     if headers.get("content-type") != "text/event-stream":
         assert [part.get("more_body", False) for part in parts] == [*[True] * (len(parts) - 1), False]

@@ -52,11 +52,16 @@ TARGETS = (
     b"/health",
     b"/ready",
 )
-_NUMBERS = (b"0", b"-1", b"1", b"2", b"100", b"1e3", b"+1", b" 1", b"1.0", b"0x1", b"1_0", b"%D9%A1", b"<long:19>")
-_NUMBERS += (b"9223372036854775807", b"9223372036854775808", b"<long:4301>", b"<rev:k>", b"<arev:k>", b"nan", b"inf")
+_NUMBERS: tuple[bytes, ...] = (
+    b"0", b"-1", b"1", b"2", b"100", b"1e3", b"+1", b" 1", b"1.0", b"0x1", b"1_0", b"%D9%A1", b"<long:19>",
+    b"9223372036854775807", b"9223372036854775808", b"<long:4301>", b"<rev:k>", b"<arev:k>", b"nan", b"inf",
+)  # fmt: skip
 _BOOLEANS = (b"true", b"false", b"1", b"0", b"yes", b"off", b"True", b"t", b"")
-_TIMES = (b"2026-11-20T12:00:00Z", b"2026-11-20", b"0001-01-01T00:00:00%2B23:59", b"9999-12-31T23:59:59.9999999-23:59")
-_TIMES += (b"1795176000", b"-62135596800", b"1e18", b"default", b"0000-00-00T00:00:00Z", b"2026-11-20T12:00:60Z")
+_TIMES: tuple[bytes, ...] = (
+    b"2026-11-20T12:00:00Z", b"2026-11-20", b"0001-01-01T00:00:00%2B23:59",
+    b"9999-12-31T23:59:59.9999999-23:59", b"1795176000", b"-62135596800", b"1e18", b"default",
+    b"0000-00-00T00:00:00Z", b"2026-11-20T12:00:60Z",
+)  # fmt: skip
 PARAMETERS = {
     b"map_index": _NUMBERS,
     b"limit": _NUMBERS,
@@ -76,7 +81,18 @@ PARAMETERS = {
     b"name": (b"<asset>", b"inlet", b"foreign", b"gone", b"none", b"", b"%FF"),
     b"uri": (b"s3://<asset>", b"s3://gone", b"", b"%00"),
 }
-_TAGS = (b'"<rev:k>"', b'W/"<rev:k>"', b"*", b'"0"', b'"<arev:n>", "1"', b"<rev:k>", b'"<long:10000>"', b'"\xff"', b'"a', b",,")
+_TAGS = (
+    b'"<rev:k>"',
+    b'W/"<rev:k>"',
+    b"*",
+    b'"0"',
+    b'"<arev:n>", "1"',
+    b"<rev:k>",
+    b'"<long:10000>"',
+    b'"\xff"',
+    b'"a',
+    b",,",
+)
 HEADERS = {
     b"authorization": (
         b"Bearer <own>",
@@ -89,14 +105,14 @@ HEADERS = {
         b"Basic YTpi",
         b"Bearer",
         b'Bearer <claims:{"exp": 1795176010}>',
-        b'Bearer <claims:{"aud": "apache-airflow", "scope": "state:write state:read", "dags": "d*", "assets": [1, null]}>',
+        b'Bearer <claims:{"aud": "apache-airflow", "scope": "state:write", "dags": "d*", "assets": [1, null]}>',
         b'Bearer <claims:{"sub": null, "nbf": "x", "iat": 1e99}>',
         b'Bearer <claims:{"scope": "workload", "inlets": ["inlet"], "outlets": {}, "try_number": 1.5}>',
         b"Bearer <jwt:[1]>",
         b'Bearer <jws:{"alg": "ES256", "kid": "a"}|{}>',
         b'Bearer <jws:{"alg": "RS256", "jwk": {}, "crit": ["b64"]}|{"sub": "a"}>',
-        b'Bearer <jws:{"alg": "none"}|{"aud": "apache-airflow", "sub": "ann", "scope": "state:read", "exp": 1795176600}>',
-        b'Bearer <jwt:{"aud": "apache-airflow", "sub": "\\ud800", "scope": "state:read", "exp": 1795176600, "exp": 1e18}>',
+        b'Bearer <jws:{"alg": "none"}|{"aud": "apache-airflow", "sub": "ann", "scope": "", "exp": 1795176600}>',
+        b'Bearer <jwt:{"aud": "apache-airflow", "sub": "\\ud800", "scope": "", "exp": 1795176600, "exp": 1e18}>',
         b"Bearer e30.e30.e30",
     ),
     b"content-type": (
@@ -136,12 +152,17 @@ VALUES: tuple[Any, ...] = (
     *("", "k", "\0", "\N{GRINNING FACE}", "x" * 600, "2026-11-20T12:00:00Z", "default", "\ud800", "1", "true"),
     *([], {}, [[[]]], {"a": None}, {"": 1}, [1, "a", None, {"b": []}]),
 )
-_NAMES = ("value", "expires_at", "operations", "op", "key", "by", "if_revision", "exists", "revision", "x", "id")
-_NAMES += ("dag_id", "run_id", "task_id", "map_index", "try_number", "inlets", "outlets", "task_instances", "name")
-_NAMES += ("uri", "group", "task_instance_id", "jti", "asset_id")
+_NAMES: tuple[str, ...] = (
+    "value", "expires_at", "operations", "op", "key", "by", "if_revision", "exists", "revision", "x", "id",
+    "dag_id", "run_id", "task_id", "map_index", "try_number", "inlets", "outlets", "task_instances", "name",
+    "uri", "group", "task_instance_id", "jti", "asset_id",
+)  # fmt: skip
 _OPERATIONS = ("get", "set", "delete", "check", "merge", "increment", "max", "min", "clear")
-_LITERALS = (b"NaN", b"Infinity", b"1e400", b"-1e999", b'"\\ud800"', b'"\\u0000"', b"\xff", b"<deep:300>", b"<long:4301>")
-_LITERALS += (b"<deep:254>", b"<deep:9000>", b"<long:4300>", b'"\xed\xa0\x80"', b"\xef\xbb\xbf", b"-", b"1.", b"01", b'{"a":1,"a":2}', b"\\", b'"', b"null")
+_LITERALS: tuple[bytes, ...] = (
+    b"NaN", b"Infinity", b"1e400", b"-1e999", b'"\\ud800"', b'"\\u0000"', b"\xff", b"<deep:300>",
+    b"<long:4301>", b"<deep:254>", b"<deep:9000>", b"<long:4300>", b'"\xed\xa0\x80"', b"\xef\xbb\xbf", b"-",
+    b"1.", b"01", b'{"a":1,"a":2}', b"\\", b'"', b"null",
+)  # fmt: skip
 TOKENS: tuple[bytes, ...] = (*METHODS, *HEADERS, *PARAMETERS, *_LITERALS, *(name.encode() for name in _NAMES))
 
 

@@ -8,6 +8,7 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 
 from statemount.database.migrations import upgrade
@@ -15,7 +16,7 @@ from tests.databases import SQLite, run_apart
 from tests.fuzzing.findings import Findings
 from tests.fuzzing.mutations import cross, mutate, mutate_plainly
 from tests.fuzzing.oracle import run_case
-from tests.fuzzing.world import World, listen_to_logs
+from tests.fuzzing.world import World, strict_logs
 
 PROGRESS = "progress.json"
 """What a process calls the file in which it writes down how far it is."""
@@ -47,7 +48,8 @@ class Runner:
         self.statuses: Counter[int | None] = Counter()
         self._loop = asyncio.new_event_loop()
         self.world = World(None if store == "memory" else _databases(directory))
-        listen_to_logs()
+        self._stack = ExitStack()
+        self._stack.enter_context(strict_logs())
         self._loop.run_until_complete(self.world.begin())
 
     @property
@@ -68,6 +70,7 @@ class Runner:
 
     def close(self) -> None:
         """Stop the app."""
+        self._stack.close()
         self._loop.run_until_complete(self.world.end())
         self._loop.run_until_complete(self._loop.shutdown_asyncgens())
         self._loop.close()

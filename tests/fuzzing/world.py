@@ -6,8 +6,8 @@ import hmac
 import json
 import logging
 import re
-from collections.abc import Callable, Mapping
-from contextlib import AsyncExitStack
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -77,12 +77,18 @@ class _Strict(logging.Handler):
             raise ErrorLoggedError(text)
 
 
-def listen_to_logs() -> None:
-    """Let every record be formatted, and an error be a finding."""
+@contextmanager
+def strict_logs() -> Iterator[None]:
+    """Let every record be formatted, and an error be a finding, until the end of the block."""
     logger = logging.getLogger("statemount")
-    logger.handlers = [_Strict()]
-    logger.propagate = False
+    before = logger.handlers, logger.propagate, logger.level
+    logger.handlers, logger.propagate = [_Strict()], False
     logger.setLevel(logging.INFO)
+    try:
+        yield
+    finally:
+        logger.handlers, logger.propagate = before[:2]
+        logger.setLevel(before[2])
 
 
 def _signed(claims: Mapping[str, Any]) -> bytes:
@@ -101,7 +107,7 @@ def _sign_under(text: bytes) -> bytes:
 
 
 @cache
-def _public_keys() -> list[bytes]:
+def _public_keys() -> list[str]:
     return [public_pem(private_key(kind)) for kind in ("RSA-2048", "P-256", "Ed25519")]
 
 
