@@ -18,7 +18,7 @@ from tests.fuzzing.oracle import strict_json
 from tests.fuzzing.running import Runner, corpus, run_unguided
 
 CASES = corpus()
-BY_CHANCE = {"memory": 600, "sqlite": 60}
+BY_CHANCE = {"memory": 400, "sqlite": 40}
 _WRITE = CASES["worker-asset"]
 
 

@@ -68,13 +68,14 @@ class ErrorLoggedError(AssertionError):
 
 
 class _Strict(logging.Handler):
-    """Formats every record, and takes an error for what it is: something that must not come about."""
+    """Formats every record; neither an error may come about, nor a record of more than a line."""
 
     @override
     def emit(self, record: logging.LogRecord) -> None:
         text = record.getMessage()
         if record.levelno >= logging.ERROR:
             raise ErrorLoggedError(text)
+        assert text.isprintable(), f"what somebody sent makes lines of its own in the log: {text!r}"
 
 
 @contextmanager
