@@ -16,7 +16,7 @@ WORLD: dict[str, Any] = json.loads(os.environ["CLIENTS"])
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Let a run be longer than CI has time for."""
-    parser.addoption("--sequences", type=int, default=8, help="(with =) how many sequences of operations there are; default: 8")
+    parser.addoption("--sequences", type=int, default=8, help="how many there are (with =); default: 8")
 
 
 @pytest.fixture(scope="session")
