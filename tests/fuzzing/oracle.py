@@ -27,6 +27,9 @@ from tests.store.reference import merged
 MAX_SECONDS = 3.0
 """The most of the processor's time that a case may take."""
 
+MAX_WAIT = 10.0
+"""The most seconds until a request is answered, and the app is done with it."""
+
 _METHODS = ("GET", "HEAD", "PUT", "PATCH", "POST", "DELETE")
 _PROBLEM = "application/problem+json"
 
@@ -43,7 +46,9 @@ async def run_case(world: World, data: bytes) -> list[int | None]:
     is_known = True
     for call in read_case(data):
         registered = await world.registered() if _may_register(call) else None
+        asked_at = time.monotonic()
         asked = await ask(world, call)
+        assert time.monotonic() - asked_at < MAX_WAIT, "the answer does not come to its end"
         answer = asked.answer
         after = await world.snapshot()
         statuses.append(None if answer is None else answer.status)
