@@ -443,6 +443,10 @@ class Revocations(Resource):
         """Tell whether nothing at all is revoked, so that nobody need be asked about; False = it is not known."""
         return False
 
+    def is_known_to_be_empty(self) -> bool:
+        """Tell whether :meth:`is_empty` would say so without a look-up: it is not asked then."""
+        return False
+
 
 class Authenticator(Resource):
     """Turns a request into a verified identity."""

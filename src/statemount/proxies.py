@@ -322,10 +322,11 @@ class RuntimeAuthenticator(Authenticator):
         runtime = self._runtimes.running() or await self._runtimes.current()
         identity = await runtime.authenticator.authenticate(asgi_scope, route_set)
         revocations = runtime.revocations
-        if revocations is not None and not await revocations.is_empty():
-            credentials = identity.credentials
-            if credentials and await revocations.are_any_revoked(credentials):
-                raise InvalidTokenError("the credentials are revoked")
+        if revocations is None or revocations.is_known_to_be_empty() or await revocations.is_empty():
+            return identity
+        credentials = identity.credentials
+        if credentials and await revocations.are_any_revoked(credentials):
+            raise InvalidTokenError("the credentials are revoked")
         return identity
 
     @override
