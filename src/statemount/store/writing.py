@@ -343,6 +343,7 @@ class _ScopeWork:
 
 def _write_set(work: Mapping[int, _ScopeWork], states: Mapping[int, ScopeState]) -> WriteSet:
     rows = WriteSet()
+    text_of = _WriterTexts()
     for scope_id, scope_work in sorted(work.items()):
         for purged in (None,) if None in scope_work.purged else scope_work.purged:
             rows.purges.append((scope_id, None if purged is None else purged.encode()))
@@ -362,7 +363,7 @@ def _write_set(work: Mapping[int, _ScopeWork], states: Mapping[int, ScopeState])
                         entry.updated_at,
                         entry.revision,
                         entry.expires_at,
-                        writer_text(entry.writer),
+                        text_of(entry.writer),
                     )
                 )
             elif not scope_work.cleared:
@@ -375,10 +376,25 @@ def _write_set(work: Mapping[int, _ScopeWork], states: Mapping[int, ScopeState])
                     change.kind,
                     None if change.key is None else change.key.encode(),
                     change.at,
-                    writer_text(change.writer),
+                    text_of(change.writer),
                     change.size,
                     change.value,
                     change.expires_at,
                 )
             )
     return rows
+
+
+class _WriterTexts:
+    """The texts of writers of whom the one that was asked for last is asked for again: each line has its entry's."""
+
+    __slots__ = ("_text", "_writer")
+
+    def __init__(self) -> None:
+        self._writer: Writer | None = None
+        self._text: str | None = None
+
+    def __call__(self, writer: Writer | None) -> str | None:
+        if writer is not self._writer:
+            self._writer, self._text = writer, writer_text(writer)
+        return self._text

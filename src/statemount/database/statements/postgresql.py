@@ -73,23 +73,26 @@ class PostgreSQLStatements(StoreStatements):
             f"DELETE FROM {t.entry} e USING unnest($1::bigint[], $2::bytea[]) AS p (scope_id, key)"
             " WHERE e.scope_id = p.scope_id AND e.key = p.key"
         )
-        self._upsert = (
+        upsert = (
             f"INSERT INTO {t.entry} (scope_id, key, value, updated_at, revision, expires_at, writer)"
-            " SELECT * FROM unnest($1::bigint[], $2::bytea[], $3::text[], $4::bigint[], $5::bigint[], $6::bigint[],"
-            " $7::text[]) ON CONFLICT (scope_id, key) DO UPDATE SET value = excluded.value,"
+            " SELECT * FROM unnest(?::bigint[], ?::bytea[], ?::text[], ?::bigint[], ?::bigint[], ?::bigint[],"
+            " ?::text[]) ON CONFLICT (scope_id, key) DO UPDATE SET value = excluded.value,"
             " updated_at = excluded.updated_at, revision = excluded.revision, expires_at = excluded.expires_at,"
             " writer = excluded.writer"
         )
-        self._log = (
+        log = (
             f"INSERT INTO {t.change} (scope_id, revision, kind, key, changed_at, writer, size, value, expires_at)"
-            " SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::text[], $4::bytea[], $5::bigint[], $6::text[],"
-            " $7::bigint[], $8::text[], $9::bigint[])"
+            " SELECT * FROM unnest(?::bigint[], ?::bigint[], ?::text[], ?::bytea[], ?::bigint[], ?::text[],"
+            " ?::bigint[], ?::text[], ?::bigint[])"
         )
-        self._update_scopes = (
+        update_scopes = (
             f"UPDATE {t.scope} s SET revision = n.revision, updated_at = n.updated_at, entries = n.entries,"
-            " size = n.size FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[])"
+            " size = n.size FROM unnest(?::bigint[], ?::bigint[], ?::bigint[], ?::bigint[], ?::bigint[])"
             " AS n (id, revision, updated_at, entries, size) WHERE s.id = n.id"
         )
+        self._upsert, self._log, self._update_scopes = map(numbered, (upsert, log, update_scopes))
+        # The scopes are locked by now, and each part writes to a table of its own: their order does not matter.
+        self._set = numbered(f"WITH e AS ({upsert}), l AS ({log}) {update_scopes}")
         self._oldest_changes = (
             "SELECT p.scope_id, c.revision FROM unnest($1::bigint[]) AS p (scope_id) CROSS JOIN LATERAL"
             f" (SELECT revision FROM {t.change} WHERE scope_id = p.scope_id ORDER BY revision LIMIT 1) c"
@@ -181,6 +184,10 @@ class PostgreSQLStatements(StoreStatements):
             yield Query(self._clear, (rows.clears,))
         if rows.deletes:
             yield Query(self._delete, _columns(rows.deletes))
+        if rows.upserts and rows.changes and rows.scopes and not rows.purges:
+            args = [column for part in (rows.upserts, rows.changes, rows.scopes) for column in _columns(part)]
+            yield Query(self._set, args)
+            return
         if rows.upserts:
             yield Query(self._upsert, _columns(rows.upserts))
         for scope_id, key in rows.purges:
