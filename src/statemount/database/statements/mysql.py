@@ -5,7 +5,7 @@ A list of rows is joined as a derived table: a row constructor in ``IN`` is not 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
 from itertools import chain
 
@@ -203,6 +203,11 @@ class MySQLStatements(StoreStatements):
             yield Query(self._clear(len(rows.clears)), rows.clears)
         if rows.deletes:
             yield Query(self._delete(len(rows.deletes)), _flat(rows.deletes))
+        if len(rows.upserts) == len(rows.changes) == len(rows.scopes) and not rows.purges:
+            if rows.scopes:
+                parts = chain(rows.upserts, rows.changes, rows.scopes)
+                yield Query(self._set_each(len(rows.scopes)), _flat(parts))
+            return
         if rows.upserts:
             yield Query(self._upsert(len(rows.upserts)), _flat(rows.upserts))
         for scope_id, key in rows.purges:
@@ -212,10 +217,14 @@ class MySQLStatements(StoreStatements):
         if rows.scopes:
             yield Query(self._update_scopes(len(rows.scopes)), _flat(rows.scopes))
 
+    def _set_each(self, count: int) -> str:
+        """Return the statements by which as many scopes have one key set each: a round trip for all of them."""
+        return f"{self._upsert(count)}; {self._log(count)}; {self._update_scopes(count)}"
+
     def drop_scopes(self, ids: Sequence[int]) -> Script[None]:
         for make in self._drop:
             yield Query(make(len(ids)), ids)
 
 
-def _flat(rows: Sequence[Sequence[object]]) -> list[object]:
+def _flat(rows: Iterable[Sequence[object]]) -> list[object]:
     return list(chain.from_iterable(rows))
