@@ -1,0 +1,96 @@
+"""Write to a database that has copies, while its servers are killed: is anything lost that was acknowledged?
+
+``python -m tests.clusters postgresql`` starts a primary and a synchronous replica, and two processes of the app with both
+in their URL. Clients write, count, claim, and race for the same keys; meanwhile the primary is killed, the replica is
+promoted, and the one that was killed is made the new replica, with pg_rewind and with pg_basebackup in turns. In every
+third round the replica is cut off for longer than a statement may take, before the primary is killed.
+
+``python -m tests.clusters galera`` starts three nodes of a MariaDB Galera cluster, and the app on one of them
+(``--writers one``: behind a proxy that leads to another node when the first is killed) or one process on each
+(``--writers several``). Nodes are killed in turns and brought back, with what they have and with nothing.
+
+Each round ends with a look at every table: what was acknowledged must be there, once, and in an order that explains
+what clients were told. The end is a table of figures; the status is 1 if something was lost or cannot have happened.
+
+The servers are started here, on free ports, below a folder that is removed; those that the machine runs are left alone.
+They write through the operating system's cache (``fsync`` is off), which a killed server loses nothing of: that a
+machine is switched off is not tried. Needed are Debian's packages ``postgresql``, or ``mariadb-server``, ``galera-4`` and
+``rsync``; nothing is installed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from tests.clusters.programs import ClusterError
+from tests.clusters.rounds import galera, postgresql
+from tests.clusters.verdict import Verdict
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        "python -m tests.clusters", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("cluster", choices=("postgresql", "galera"))
+    parser.add_argument("--minutes", type=float, default=5.0, help="at least one round; default: 5")
+    parser.add_argument("--seed", default=str(time.time_ns()), help="of what the clients do")
+    parser.add_argument(
+        "--commit", choices=("on", "remote_apply", "local"), default="on", help="PostgreSQL's synchronous_commit"
+    )
+    parser.add_argument(
+        "--writers", choices=("one", "several"), default="one", help="nodes of Galera that are written to; default: one"
+    )
+    return parser
+
+
+def main() -> int:
+    """Do what the command line says."""
+    arguments = _parser().parse_args()
+    with tempfile.TemporaryDirectory(prefix="statemount-cluster-") as name:
+        folder = Path(name)
+        folder.chmod(0o755)  # servers run as users of their own
+        if arguments.cluster == "postgresql":
+            running = postgresql(folder, minutes=arguments.minutes, seed=arguments.seed, commit=arguments.commit)
+        else:
+            several = arguments.writers == "several"
+            running = galera(folder, minutes=arguments.minutes, seed=arguments.seed, several=several)
+        try:
+            verdict = asyncio.run(running)
+        except ClusterError as error:
+            print(error, file=sys.stderr)
+            return 2
+    _print(verdict)
+    return 1 if verdict.faults else 0
+
+
+def _print(verdict: Verdict) -> None:
+    gaps, reads = sorted(verdict.without_writes), sorted(verdict.without_reads)
+    rows = {
+        "rounds": verdict.rounds,
+        "acknowledged writes": verdict.acknowledged,
+        "of these lost": verdict.lost,
+        "writes answered with 503": verdict.refused,
+        "writes of unknown outcome": verdict.unknown,
+        "increments acknowledged": verdict.increments,
+        "claims held": verdict.claims,
+        "calls checked for an order": verdict.calls,
+        "reads of one's own writes": verdict.own_reads,
+        "of these stale": verdict.stale_reads,
+        "longest time without writes, median and most": f"{gaps[len(gaps) // 2]:.1f} s, {gaps[-1]:.1f} s",
+        "longest time without reads, median and most": f"{reads[len(reads) // 2]:.1f} s, {reads[-1]:.1f} s",
+        "things that cannot be so": len(verdict.faults),
+    }
+    print("\n| | |\n|---|---|")
+    for name, figure in rows.items():
+        print(f"| {name} | {figure if isinstance(figure, str) else format(figure, ',')} |")
+    for fault in verdict.faults:
+        print(f"- {fault}")
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,136 @@
+"""One round after the other: disturb the servers while clients are at work, then look at what is there."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from statemount.database.migrations import upgrade
+from tests.clusters.clients import Load
+from tests.clusters.door import Door
+from tests.clusters.galera import Cluster, Node, url_at
+from tests.clusters.postgresql import Pair
+from tests.clusters.programs import until
+from tests.clusters.verdict import Verdict, compare, look
+from tests.processes.serving import Process, serving
+from tests.processes.tables import read_scopes
+
+_CALM = 4.0  # seconds of load before and after
+_CUT = 14.0  # longer than statements and transactions may take
+_BACK = 60.0  # seconds within which the app must serve again, by itself
+
+
+async def postgresql(folder: Path, *, minutes: float, seed: object, commit: str) -> Verdict:
+    """Kill and promote.
+
+    Args:
+        commit: The primary's ``synchronous_commit``; ``local``: it does not wait for the replica.
+    """
+    verdict, ends = Verdict(), time.monotonic() + minutes * 60
+    pair = Pair(folder, commit=None if commit == "local" else commit)
+    try:
+        await pair.start()
+        await upgrade(pair.url)
+        processes = [Process(pair.url, folder, server=server) for server in ("uvicorn", "granian")]
+        async with serving(*processes):
+            load = Load([process.port for process in processes], seed)
+            while not verdict.rounds or time.monotonic() < ends:
+                number = verdict.rounds + 1
+                is_cut = number % 3 == 0
+                began = time.monotonic()
+                async with _under(load):
+                    if is_cut:
+                        pair.cut()
+                        await asyncio.sleep(_CUT)
+                    await pair.fail_over()
+                    await _until_back(load)
+                    await asyncio.sleep(_CALM)
+                    await pair.rebuild(rewinds=number % 2 == 1)
+                faults = look(load, await read_scopes(pair.primary.url), verdict)
+                await pair.primary.until_replayed()
+                faults += compare([await read_scopes(server.url) for server in (pair.primary, pair.replica)])
+                how = "the replica was cut off, then the primary was killed" if is_cut else "the primary was killed"
+                _say(number, how, began, faults)
+        _check_output(processes, verdict)
+    finally:
+        await pair.stop()
+    return verdict
+
+
+async def galera(folder: Path, *, minutes: float, seed: object, several: bool) -> Verdict:
+    """Kill nodes, and bring them back.
+
+    Args:
+        several: Whether several nodes are written to.
+    """
+    verdict, ends = Verdict(), time.monotonic() + minutes * 60
+    cluster = Cluster(folder)
+    door = Door(cluster.nodes[0].port)
+    try:
+        await cluster.start()
+        await door.open()
+        await upgrade(cluster.nodes[0].url)
+        urls = [node.url for node in cluster.nodes] if several else [url_at(door.port)] * 2
+        processes = [Process(url, folder, server="uvicorn") for url in urls]
+        async with serving(*processes):
+            load = Load([process.port for process in processes], seed)
+            writer = cluster.nodes[0]
+            while not verdict.rounds or time.monotonic() < ends:
+                number = verdict.rounds + 1
+                victim = cluster.nodes[number % 3] if several or number % 3 == 0 else writer
+                began = time.monotonic()
+                async with _under(load):
+                    how = f"node {victim.name}{' (the writer)' if victim is writer and not several else ''} was killed"
+                    victim.kill()
+                    if victim is writer and not several:
+                        writer = _next(cluster, writer)
+                        door.turn(writer.port)
+                    if not several:
+                        await _until_back(load)
+                    await asyncio.sleep(2 * _CALM)
+                    await cluster.bring_back(victim, empty=number % 2 == 0)
+                    await _until_back(load)
+                tables = [await read_scopes(node.url) for node in cluster.nodes]
+                faults = look(load, tables[0], verdict)
+                _say(number, how, began, [*faults, *compare(tables)])
+        _check_output(processes, verdict)
+    finally:
+        await door.close()
+        cluster.stop()
+    return verdict
+
+
+def _next(cluster: Cluster, node: Node) -> Node:
+    return cluster.nodes[(cluster.nodes.index(node) + 1) % len(cluster.nodes)]
+
+
+@asynccontextmanager
+async def _under(load: Load) -> AsyncIterator[None]:
+    """Let clients be at work during a block, and for a while before and after it."""
+    load.start()
+    try:
+        await asyncio.sleep(_CALM)
+        yield
+        await asyncio.sleep(_CALM)
+        load.check_alive()
+    finally:
+        await load.stop()
+
+
+async def _until_back(load: Load) -> None:
+    """Wait until every server of the app takes writes again."""
+    now = time.monotonic()
+    await until(lambda: all(pulse.beats_since(now) for pulse in load.pulses), "the app to serve again", seconds=_BACK)
+
+
+def _check_output(processes: list[Process], verdict: Verdict) -> None:
+    for process in processes:
+        if "Traceback" in process.output:
+            verdict.faults.append(f"a server logged an exception:\n{process.output}")
+
+
+def _say(number: int, how: str, began: float, faults: list[str]) -> None:
+    print(f"round {number}, {how}, {time.monotonic() - began:.0f} s: {'; '.join(faults) or 'as it should be'}", flush=True)
