@@ -7,7 +7,8 @@ third round the replica is cut off for longer than a statement may take, before 
 
 ``python -m tests.clusters galera`` starts three nodes of a MariaDB Galera cluster, and the app on one of them
 (``--writers one``: behind a proxy that leads to another node when the first is killed) or one process on each
-(``--writers several``). Nodes are killed in turns and brought back, with what they have and with nothing.
+(``--writers several``). Four kinds of rounds take turns: a node is killed and brought back, with what it has and then with
+nothing; all nodes but one stand still, so that this one has no majority; nothing happens.
 
 Each round ends with a look at every table: what was acknowledged must be there, once, and in an order that explains
 what clients were told. The end is a table of figures; the status is 1 if something was lost or cannot have happened.
@@ -85,6 +86,11 @@ def _print(verdict: Verdict) -> None:
         "longest time without reads, median and most": f"{reads[len(reads) // 2]:.1f} s, {reads[-1]:.1f} s",
         "things that cannot be so": len(verdict.faults),
     }
+    if verdict.conflicts is not None:
+        rows["transactions rolled back for one of another node"] = verdict.conflicts
+    if verdict.calm_seconds:
+        rows["writes/s where nothing happens"] = round(verdict.calm["done"] / verdict.calm_seconds)
+        rows["503 where nothing happens"] = verdict.calm["not done"] + verdict.calm["unknown"]
     print("\n| | |\n|---|---|")
     for name, figure in rows.items():
         print(f"| {name} | {figure if isinstance(figure, str) else format(figure, ',')} |")

@@ -86,7 +86,7 @@ class Node:
             "wsrep-node-name": self.name,
             "wsrep-provider": provider,
             "wsrep-provider-options": f"base_host=127.0.0.1;base_port={self.group_port};gmcast.listen_addr=tcp://{group};"
-            f"ist.recv_addr=127.0.0.1:{self._ist_port};gcache.size=64M;pc.recovery=false",
+            f"ist.recv_addr=127.0.0.1:{self._ist_port};gcache.size=64M",
             "wsrep-sst-receive-address": f"127.0.0.1:{self._sst_port}",
         }
         command = [program("mariadbd"), "--no-defaults", *(f"--{name}={value}" for name, value in options.items())]
@@ -185,6 +185,12 @@ class Cluster:
         """Wait until every node sees every other."""
         for node in self.nodes:
             await until_true(lambda node=node: node.has_members(len(self.nodes)), f"{node.name} to see all nodes")
+
+    async def conflicts(self) -> int:
+        """Return how many transactions were rolled back for one of another node, as far as nodes remember it."""
+        names = "'wsrep_local_cert_failures', 'wsrep_local_bf_aborts'"
+        rows = [await node.ask(f"SHOW STATUS WHERE Variable_name IN ({names})") for node in self.nodes]
+        return sum(int(value) for of_node in rows for _, value in of_node)
 
     def stop(self) -> None:
         """End all."""

@@ -49,9 +49,9 @@ async def postgresql(folder: Path, *, minutes: float, seed: object, commit: str)
                     await _until_back(load)
                     await asyncio.sleep(_CALM)
                     await pair.rebuild(rewinds=number % 2 == 1)
-                faults = look(load, await read_scopes(pair.primary.url), verdict)
                 await pair.primary.until_replayed()
-                faults += compare([await read_scopes(server.url) for server in (pair.primary, pair.replica)])
+                tables = [await read_scopes(server.url) for server in (pair.primary, pair.replica)]
+                faults = look(load, tables[0], verdict, compare(tables))
                 how = "the replica was cut off, then the primary was killed" if is_cut else "the primary was killed"
                 _say(number, how, began, faults)
         _check_output(processes, verdict)
@@ -79,28 +79,50 @@ async def galera(folder: Path, *, minutes: float, seed: object, several: bool) -
             load = Load([process.port for process in processes], seed)
             writer = cluster.nodes[0]
             while not verdict.rounds or time.monotonic() < ends:
-                number = verdict.rounds + 1
-                victim = cluster.nodes[number % 3] if several or number % 3 == 0 else writer
-                began = time.monotonic()
+                number, began = verdict.rounds + 1, time.monotonic()
+                before = load.journal.outcomes
                 async with _under(load):
-                    how = f"node {victim.name}{' (the writer)' if victim is writer and not several else ''} was killed"
-                    victim.kill()
-                    if victim is writer and not several:
-                        writer = _next(cluster, writer)
-                        door.turn(writer.port)
-                    if not several:
+                    victim = cluster.nodes[number % 3] if several else writer
+                    if number % 4 == 0:
+                        how = "nothing happened"
+                        await asyncio.sleep(2 * _CALM)
+                    elif number % 4 == 3:
+                        how = f"all nodes but {victim.name} stood still"
+                        others = [node for node in cluster.nodes if node is not victim]
+                        await _stand_still(others)
                         await _until_back(load)
-                    await asyncio.sleep(2 * _CALM)
-                    await cluster.bring_back(victim, empty=number % 2 == 0)
-                    await _until_back(load)
+                    else:
+                        how = f"node {victim.name} was killed"
+                        victim.kill()
+                        if not several:
+                            writer = _next(cluster, writer)
+                            door.turn(writer.port)
+                            await _until_back(load)
+                        await asyncio.sleep(2 * _CALM)
+                        await cluster.bring_back(victim, empty=number % 4 == 2)
+                        await _until_back(load)
                 tables = [await read_scopes(node.url) for node in cluster.nodes]
-                faults = look(load, tables[0], verdict)
-                _say(number, how, began, [*faults, *compare(tables)])
+                faults = look(load, tables[0], verdict, compare(tables))
+                if how == "nothing happened":
+                    verdict.note_calm(load.journal.outcomes - before, time.monotonic() - began)
+                _say(number, how, began, faults)
+            verdict.conflicts = await cluster.conflicts()
         _check_output(processes, verdict)
     finally:
         await door.close()
         cluster.stop()
     return verdict
+
+
+async def _stand_still(nodes: list[Node]) -> None:
+    """Stop nodes for longer than the rest waits before it holds them for dead."""
+    for node in nodes:
+        node.freeze()
+    try:
+        await asyncio.sleep(_CUT)
+    finally:
+        for node in nodes:
+            node.thaw()
 
 
 def _next(cluster: Cluster, node: Node) -> Node:

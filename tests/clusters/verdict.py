@@ -36,6 +36,8 @@ class Verdict:
         lost: How many acknowledged writes are in no log.
         without_writes: The longest times in which a server took no write, in seconds: one for each round and server.
         faults: What cannot be so, in words.
+        conflicts: How many transactions the database rolled back for another one, if it counts them.
+        calm: What came of the writes of rounds in which nothing happened, and how many seconds these took.
     """
 
     rounds: int = 0
@@ -51,10 +53,22 @@ class Verdict:
     without_writes: list[float] = field(default_factory=list)
     without_reads: list[float] = field(default_factory=list)
     faults: list[str] = field(default_factory=list)
+    conflicts: int | None = None
+    calm: Counter[str] = field(default_factory=Counter)
+    calm_seconds: float = 0.0
+
+    def note_calm(self, outcomes: Mapping[str, int], seconds: float) -> None:
+        """Take in a round in which nothing happened."""
+        self.calm.update(outcomes)
+        self.calm_seconds += seconds
 
 
-def look(load: Load, scopes: Scopes, verdict: Verdict) -> list[str]:
-    """Take the end of a round into a verdict, and return what is wrong with it."""
+def look(load: Load, scopes: Scopes, verdict: Verdict, faults: Sequence[str]) -> list[str]:
+    """Take the end of a round into a verdict, and return what is wrong with it.
+
+    Args:
+        faults: What is known to be wrong.
+    """
     outcomes = load.journal.outcomes
     verdict.rounds += 1
     verdict.acknowledged = outcomes["done"]
@@ -66,8 +80,9 @@ def look(load: Load, scopes: Scopes, verdict: Verdict) -> list[str]:
     verdict.own_reads, verdict.stale_reads = load.stale.reads, len(load.stale.examples)
     verdict.without_writes += [longest_gap(pulse.writes) for pulse in load.pulses]
     verdict.without_reads += [longest_gap(pulse.reads) for pulse in load.pulses]
-    lost, faults = _journal_faults(load.journal, scopes)
+    lost, ours = _journal_faults(load.journal, scopes)
     verdict.lost = len(lost)
+    faults = [*faults, *ours]
     faults += _counter_faults(load, scopes)
     faults += claim_faults(load.claims.holds)
     faults += _race_faults(load.races[-1])
