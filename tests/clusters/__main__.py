@@ -1,22 +1,23 @@
 """Write to a database that has copies, while its servers are killed: is anything lost that was acknowledged?
 
-``python -m tests.clusters postgresql`` starts a primary and a synchronous replica, and two processes of the app with both
-in their URL. Clients write, count, claim, and race for the same keys; meanwhile the primary is killed, the replica is
-promoted, and the one that was killed is made the new replica, with pg_rewind and with pg_basebackup in turns. In every
-third round the replica is cut off for longer than a statement may take, before the primary is killed.
+``python -m tests.clusters postgresql`` starts a primary and a synchronous replica, and two processes of the app with
+both in their URL. Clients write, count, claim, and race for the same keys; meanwhile the primary is killed, the replica
+is promoted, and the one that was killed is made the new replica, with pg_rewind and with pg_basebackup in turns. In
+every third round the replica is cut off for longer than a statement may take, before the primary is killed.
 
 ``python -m tests.clusters galera`` starts three nodes of a MariaDB Galera cluster, and the app on one of them
 (``--writers one``: behind a proxy that leads to another node when the first is killed) or one process on each
-(``--writers several``). Four kinds of rounds take turns: a node is killed and brought back, with what it has and then with
-nothing; all nodes but one stand still, so that this one has no majority; nothing happens.
+(``--writers several``). Four kinds of rounds take turns: a node is killed and brought back, with what it has and then
+with nothing; all nodes but one stand still, so that this one has no majority; nothing happens.
 
-Each round ends with a look at every table: what was acknowledged must be there, once, and in an order that explains
-what clients were told. The end is a table of figures; the status is 1 if something was lost or cannot have happened.
+Each round ends with a look at every table of every copy: what was acknowledged must be there, once, and in an order
+that explains what clients were told. The end is a table of figures; the status is 1 if something was lost or cannot
+have happened, and 2 if a server could not be started.
 
 The servers are started here, on free ports, below a folder that is removed; those that the machine runs are left alone.
-They write through the operating system's cache (``fsync`` is off), which a killed server loses nothing of: that a
-machine is switched off is not tried. Needed are Debian's packages ``postgresql``, or ``mariadb-server``, ``galera-4`` and
-``rsync``; nothing is installed.
+They write through the operating system's cache alone, which a killed server loses nothing of: that a machine is switched
+off is not tried. Needed are Debian's packages ``postgresql``, or ``mariadb-server``, ``galera-4`` and ``rsync``; nothing
+is installed.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""One address for several servers, of which one is served at a time, as a proxy with a single writer does it; or none."""
+"""One address that leads to one of several servers at a time, as a proxy with a single writer does, or to none."""
 
 from __future__ import annotations
 

@@ -7,8 +7,12 @@ import shutil
 import signal
 import subprocess
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
+
+import asyncmy
+import asyncmy.errors
 
 from tests.clusters.programs import Account, ClusterError, kill, program, tail, until_true
 from tests.servers import free_port
@@ -98,7 +102,7 @@ class Node:
             raise ClusterError(f"{self.name} has ended: {tail(self._log)}")
         try:
             rows = await self.ask("SHOW STATUS WHERE Variable_name IN ('wsrep_ready', 'wsrep_local_state_comment')")
-        except (OSError, asyncio.TimeoutError, *_errors()):
+        except (OSError, asyncio.TimeoutError, asyncmy.errors.MySQLError):
             return False
         return dict(rows) == {"wsrep_ready": "ON", "wsrep_local_state_comment": "Synced"}
 
@@ -127,8 +131,6 @@ class Node:
 
     async def ask(self, statement: str) -> list[tuple[Any, ...]]:
         """Run a statement."""
-        import asyncmy
-
         connection = await asyncio.wait_for(
             asyncmy.connect(host="127.0.0.1", port=self.port, user="root", connect_timeout=5, autocommit=True), 10
         )
@@ -143,12 +145,6 @@ class Node:
 def url_at(port: int) -> str:
     """Return the URL of the database that the app uses, at a port on this machine."""
     return f"mysql://root@127.0.0.1:{port}/state"
-
-
-def _errors() -> tuple[type[Exception], ...]:
-    import asyncmy.errors
-
-    return (asyncmy.errors.MySQLError,)
 
 
 class Cluster:
@@ -184,7 +180,7 @@ class Cluster:
     async def wait_until_whole(self) -> None:
         """Wait until every node sees every other."""
         for node in self.nodes:
-            await until_true(lambda node=node: node.has_members(len(self.nodes)), f"{node.name} to see all nodes")
+            await until_true(partial(node.has_members, len(self.nodes)), f"{node.name} to see all nodes")
 
     async def conflicts(self) -> int:
         """Return how many transactions were rolled back for one of another node, as far as nodes remember it."""
@@ -196,4 +192,3 @@ class Cluster:
         """End all."""
         for node in self.nodes:
             node.kill()
-

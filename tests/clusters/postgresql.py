@@ -9,6 +9,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import asyncpg
+
 from tests.clusters.door import Door
 from tests.clusters.programs import Account, ClusterError, kill, program, tail, until_true
 from tests.servers import free_port
@@ -85,7 +87,7 @@ class Server:
             raise ClusterError(f"{self.name} has ended: {tail(self._log)}")
         try:
             await self.ask("SELECT 1")
-        except (OSError, asyncio.TimeoutError, *_errors()):
+        except (OSError, asyncio.TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
             return False
         return True
 
@@ -112,7 +114,9 @@ class Server:
             await self.ask("CREATE TABLE flushed (); DROP TABLE flushed")  # and all before is at the replica
 
     async def _has_synchronous(self) -> bool:
-        return bool(await self.ask("SELECT 1 FROM pg_stat_replication WHERE sync_state = 'sync' AND state = 'streaming'"))
+        return bool(
+            await self.ask("SELECT 1 FROM pg_stat_replication WHERE sync_state = 'sync' AND state = 'streaming'")
+        )
 
     async def has_replica(self) -> bool:
         """Tell whether a replica has all that is written here."""
@@ -128,8 +132,6 @@ class Server:
 
     async def ask(self, statement: str) -> Sequence[Any]:
         """Run a statement."""
-        import asyncpg
-
         connection = await asyncpg.connect(self.url, timeout=5, server_settings={"synchronous_commit": "on"})
         try:
             if statement.startswith("SELECT"):
@@ -142,12 +144,6 @@ class Server:
     async def _run(self, name: str, *arguments: object) -> None:
         command = [program(name, _FOLDER), *map(str, arguments)]
         await self._account.run(command, self._folder, self._folder / f"{name}.log")
-
-
-def _errors() -> tuple[type[Exception], ...]:
-    import asyncpg
-
-    return asyncpg.PostgresError, asyncpg.InterfaceError
 
 
 class Pair:
@@ -209,4 +205,3 @@ class Pair:
         await self._way.close()
         for server in (self.primary, self.replica):
             server.kill()
-

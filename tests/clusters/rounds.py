@@ -155,4 +155,6 @@ def _check_output(processes: list[Process], verdict: Verdict) -> None:
 
 
 def _say(number: int, how: str, began: float, faults: list[str]) -> None:
-    print(f"round {number}, {how}, {time.monotonic() - began:.0f} s: {'; '.join(faults) or 'as it should be'}", flush=True)
+    print(
+        f"round {number}, {how}, {time.monotonic() - began:.0f} s: {'; '.join(faults) or 'as it should be'}", flush=True
+    )

@@ -18,6 +18,7 @@ from tests.processes.load import (
     OWN_MAP_INDICES,
     STABLE_ASSETS,
     Journal,
+    Outcome,
     client_names,
 )
 from tests.processes.tables import Scope
@@ -54,10 +55,10 @@ class Verdict:
     without_reads: list[float] = field(default_factory=list)
     faults: list[str] = field(default_factory=list)
     conflicts: int | None = None
-    calm: Counter[str] = field(default_factory=Counter)
+    calm: Counter[Outcome] = field(default_factory=Counter)
     calm_seconds: float = 0.0
 
-    def note_calm(self, outcomes: Mapping[str, int], seconds: float) -> None:
+    def note_calm(self, outcomes: Mapping[Outcome, int], seconds: float) -> None:
         """Take in a round in which nothing happened."""
         self.calm.update(outcomes)
         self.calm_seconds += seconds
@@ -160,4 +161,6 @@ def compare(tables: Sequence[Scopes]) -> list[str]:
     differing = {
         place for other in others for place in first.keys() | other.keys() if first.get(place) != other.get(place)
     }
-    return [f"{len(differing)} scopes are not the same everywhere, such as {min(map(str, differing))}"] if differing else []
+    if not differing:
+        return []
+    return [f"{len(differing)} scopes are not the same everywhere, such as {min(map(str, differing))}"]
