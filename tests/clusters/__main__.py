@@ -15,9 +15,9 @@ that explains what clients were told. The end is a table of figures; the status 
 have happened, and 2 if a server could not be started.
 
 The servers are started here, on free ports, below a folder that is removed; those that the machine runs are left alone.
-They write through the operating system's cache alone, which a killed server loses nothing of: that a machine is switched
-off is not tried. Needed are Debian's packages ``postgresql``, or ``mariadb-server``, ``galera-4`` and ``rsync``; nothing
-is installed.
+They write through the operating system's cache alone, which a killed server loses nothing of: that a machine is
+switched off is not tried. Needed are Debian's packages ``postgresql``, or ``mariadb-server``, ``galera-4`` and
+``rsync``; nothing is installed.
 """
 
 from __future__ import annotations

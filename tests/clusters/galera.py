@@ -31,6 +31,7 @@ _OPTIONS = {
     "performance-schema": "0",
     "wsrep-cluster-name": "statemount_test",
     "wsrep-on": "ON",
+    "wsrep-slave-threads": "4",
     "wsrep-sst-method": "rsync",
 }
 

@@ -101,10 +101,11 @@ async def galera(folder: Path, *, minutes: float, seed: object, several: bool) -
                         await asyncio.sleep(2 * _CALM)
                         await cluster.bring_back(victim, empty=number % 4 == 2)
                         await _until_back(load)
+                seconds = time.monotonic() - began
                 tables = [await read_scopes(node.url) for node in cluster.nodes]
                 faults = look(load, tables[0], verdict, compare(tables))
                 if how == "nothing happened":
-                    verdict.note_calm(load.journal.outcomes - before, time.monotonic() - began)
+                    verdict.note_calm(load.journal.outcomes - before, seconds)
                 _say(number, how, began, faults)
             verdict.conflicts = await cluster.conflicts()
         _check_output(processes, verdict)
