@@ -3,7 +3,8 @@
 ``python -m tests.clusters postgresql`` starts a primary and a synchronous replica, and two processes of the app with
 both in their URL. Clients write, count, claim, and race for the same keys; meanwhile the primary is killed, the replica
 is promoted, and the one that was killed is made the new replica, with pg_rewind and with pg_basebackup in turns. In
-every third round the replica is cut off for longer than a statement may take, before the primary is killed.
+other rounds the replica is cut off for longer than a statement may take, before the primary is killed; and the primary
+stands still, so that it takes connections and does not answer.
 
 ``python -m tests.clusters galera`` starts three nodes of a MariaDB Galera cluster, and the app on one of them
 (``--writers one``: behind a proxy that leads to another node when the first is killed) or one process on each

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import shutil
+import signal
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
@@ -96,6 +97,11 @@ class Server:
         if self._process is not None:
             kill(self._process)
 
+    def freeze(self) -> None:
+        """Stop all its processes in the middle of what they do: it takes connections, and does not answer."""
+        assert self._process is not None
+        kill(self._process, signal.SIGSTOP)
+
     async def promote(self) -> None:
         """Make a primary of a replica."""
         await self.ask("SELECT pg_promote()")
@@ -178,14 +184,22 @@ class Pair:
         """Cut the replica off from the primary."""
         self._way.shut()
 
-    async def fail_over(self) -> None:
-        """Kill the primary, and promote the replica."""
-        self.primary.kill()
+    async def fail_over(self, *, freezes: bool) -> None:
+        """Kill the primary, and promote the replica.
+
+        Args:
+            freezes: Do not kill it: it is there and does not answer, as a machine that is off.
+        """
+        if freezes:
+            self.primary.freeze()
+        else:
+            self.primary.kill()
         await self.replica.promote()
         self.primary, self.replica = self.replica, self.primary
 
     async def rebuild(self, *, rewinds: bool) -> None:
-        """Make a replica of the server that was killed."""
+        """Make a replica of the server that was the primary."""
+        self.replica.kill()
         if rewinds:
             await self.replica.rewind(self.primary)
         else:

@@ -7,6 +7,7 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import NamedTuple
 
 from statemount.database.migrations import upgrade
 from tests.clusters.clients import Load
@@ -21,6 +22,23 @@ from tests.processes.tables import read_scopes
 _CALM = 4.0  # seconds of load before and after
 _CUT = 14.0  # longer than statements and transactions may take
 _BACK = 60.0  # seconds within which the app must serve again, by itself
+
+
+class _Kind(NamedTuple):
+    """What is done to a pair of servers of PostgreSQL in a round."""
+
+    name: str
+    rewinds: bool = False
+    is_cut: bool = False
+    freezes: bool = False
+
+
+_KINDS = (
+    _Kind("the primary was killed, and became the replica by pg_rewind", rewinds=True),
+    _Kind("the primary was killed, and became the replica by pg_basebackup"),
+    _Kind("the replica was cut off, then the primary was killed", rewinds=True, is_cut=True),
+    _Kind("the primary stood still, and was killed later", freezes=True),
+)
 
 
 async def postgresql(folder: Path, *, minutes: float, seed: object, commit: str) -> Verdict:
@@ -39,21 +57,20 @@ async def postgresql(folder: Path, *, minutes: float, seed: object, commit: str)
             load = Load([process.port for process in processes], seed)
             while not verdict.rounds or time.monotonic() < ends:
                 number = verdict.rounds + 1
-                is_cut = number % 3 == 0
+                kind = _KINDS[(number - 1) % len(_KINDS)]
                 began = time.monotonic()
                 async with _under(load):
-                    if is_cut:
+                    if kind.is_cut:
                         pair.cut()
                         await asyncio.sleep(_CUT)
-                    await pair.fail_over()
+                    await pair.fail_over(freezes=kind.freezes)
                     await _until_back(load)
                     await asyncio.sleep(_CALM)
-                    await pair.rebuild(rewinds=number % 2 == 1)
+                    await pair.rebuild(rewinds=kind.rewinds)
                 await pair.primary.until_replayed()
                 tables = [await read_scopes(server.url) for server in (pair.primary, pair.replica)]
                 faults = look(load, tables[0], verdict, compare(tables))
-                how = "the replica was cut off, then the primary was killed" if is_cut else "the primary was killed"
-                _say(number, how, began, faults)
+                _say(number, kind.name, began, faults)
         _check_output(processes, verdict)
     finally:
         await pair.stop()
