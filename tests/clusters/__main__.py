@@ -25,6 +25,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import signal
 import sys
 import tempfile
 import time
@@ -54,6 +55,7 @@ def _parser() -> argparse.ArgumentParser:
 def main() -> int:
     """Do what the command line says."""
     arguments = _parser().parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(2))  # which ends the servers, too
     with tempfile.TemporaryDirectory(prefix="statemount-cluster-") as name:
         folder = Path(name)
         folder.chmod(0o755)  # servers run as users of their own
@@ -72,8 +74,7 @@ def main() -> int:
 
 
 def _print(verdict: Verdict) -> None:
-    gaps, reads = sorted(verdict.without_writes), sorted(verdict.without_reads)
-    rows = {
+    rows: dict[str, object] = {
         "rounds": verdict.rounds,
         "acknowledged writes": verdict.acknowledged,
         "of these lost": verdict.lost,
@@ -84,8 +85,6 @@ def _print(verdict: Verdict) -> None:
         "calls checked for an order": verdict.calls,
         "reads of one's own writes": verdict.own_reads,
         "of these stale": verdict.stale_reads,
-        "longest time without writes, median and most": f"{gaps[len(gaps) // 2]:.1f} s, {gaps[-1]:.1f} s",
-        "longest time without reads, median and most": f"{reads[len(reads) // 2]:.1f} s, {reads[-1]:.1f} s",
         "things that cannot be so": len(verdict.faults),
     }
     if verdict.conflicts is not None:
@@ -93,11 +92,19 @@ def _print(verdict: Verdict) -> None:
     if verdict.calm_seconds:
         rows["writes/s where nothing happens"] = round(verdict.calm["done"] / verdict.calm_seconds)
         rows["503 where nothing happens"] = verdict.calm["not done"] + verdict.calm["unknown"]
+    for kind, writes in verdict.without_writes.items():
+        rows[f"{kind}: longest time without writes, and without reads"] = (
+            f"{_spread(writes)} s, {_spread(verdict.without_reads[kind])} s"
+        )
     print("\n| | |\n|---|---|")
     for name, figure in rows.items():
-        print(f"| {name} | {figure if isinstance(figure, str) else format(figure, ',')} |")
+        print(f"| {name} | {format(figure, ',') if isinstance(figure, int) else figure} |")
     for fault in verdict.faults:
         print(f"- {fault}")
+
+
+def _spread(seconds: list[float]) -> str:
+    return f"{min(seconds):.1f} to {max(seconds):.1f}"
 
 
 if __name__ == "__main__":

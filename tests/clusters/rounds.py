@@ -69,7 +69,7 @@ async def postgresql(folder: Path, *, minutes: float, seed: object, commit: str)
                     await pair.rebuild(rewinds=kind.rewinds)
                 await pair.primary.until_replayed()
                 tables = [await read_scopes(server.url) for server in (pair.primary, pair.replica)]
-                faults = look(load, tables[0], verdict, compare(tables))
+                faults = look(load, tables[0], verdict, compare(tables), kind=kind.name)
                 _say(number, kind.name, began, faults)
         _check_output(processes, verdict)
     finally:
@@ -100,30 +100,29 @@ async def galera(folder: Path, *, minutes: float, seed: object, several: bool) -
                 before = load.journal.outcomes
                 async with _under(load):
                     victim = cluster.nodes[number % 3] if several else writer
-                    if number % 4 == 0:
-                        how = "nothing happened"
-                        await asyncio.sleep(2 * _CALM)
-                    elif number % 4 == 3:
-                        how = f"all nodes but {victim.name} stood still"
-                        others = [node for node in cluster.nodes if node is not victim]
-                        await _stand_still(others)
-                        await _until_back(load)
-                    else:
-                        how = f"node {victim.name} was killed"
-                        victim.kill()
-                        if not several:
-                            writer = _next(cluster, writer)
-                            door.turn(writer.port)
-                            await _until_back(load)
-                        await asyncio.sleep(2 * _CALM)
-                        await cluster.bring_back(victim, empty=number % 4 == 2)
-                        await _until_back(load)
+                    match number % 4:
+                        case 0:
+                            kind = "nothing happened"
+                            await asyncio.sleep(2 * _CALM)
+                        case 3:
+                            kind = "all nodes but one stood still"
+                            await _stand_still([node for node in cluster.nodes if node is not victim])
+                        case _:
+                            kind = "a node was killed" if several else "the writer was killed"
+                            victim.kill()
+                            if not several:
+                                writer = _next(cluster, writer)
+                                door.turn(writer.port)
+                                await _until_back(load)
+                            await asyncio.sleep(2 * _CALM)
+                            await cluster.bring_back(victim, empty=number % 4 == 2)
+                    await _until_back(load)
                 seconds = time.monotonic() - began
                 tables = [await read_scopes(node.url) for node in cluster.nodes]
-                faults = look(load, tables[0], verdict, compare(tables))
-                if how == "nothing happened":
+                faults = look(load, tables[0], verdict, compare(tables), kind=kind)
+                if kind == "nothing happened":
                     verdict.note_calm(load.journal.outcomes - before, seconds)
-                _say(number, how, began, faults)
+                _say(number, kind, began, faults)
             verdict.conflicts = await cluster.conflicts()
         _check_output(processes, verdict)
     finally:

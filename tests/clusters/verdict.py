@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import multiprocessing.connection
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -35,7 +35,9 @@ class Verdict:
 
     Attributes:
         lost: How many acknowledged writes are in no log.
-        without_writes: The longest times in which a server took no write, in seconds: one for each round and server.
+        without_writes: The longest times in which a server took no write, in seconds, one for each round and server, by
+            what happened in the round.
+        without_reads: Likewise, in which it answered no read.
         faults: What cannot be so, in words.
         conflicts: How many transactions the database rolled back for another one, if it counts them.
         calm: What came of the writes of rounds in which nothing happened, and how many seconds these took.
@@ -51,8 +53,8 @@ class Verdict:
     calls: int = 0
     own_reads: int = 0
     stale_reads: int = 0
-    without_writes: list[float] = field(default_factory=list)
-    without_reads: list[float] = field(default_factory=list)
+    without_writes: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
+    without_reads: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
     faults: list[str] = field(default_factory=list)
     conflicts: int | None = None
     calm: Counter[Outcome] = field(default_factory=Counter)
@@ -64,11 +66,12 @@ class Verdict:
         self.calm_seconds += seconds
 
 
-def look(load: Load, scopes: Scopes, verdict: Verdict, faults: Sequence[str]) -> list[str]:
+def look(load: Load, scopes: Scopes, verdict: Verdict, faults: Sequence[str], *, kind: str) -> list[str]:
     """Take the end of a round into a verdict, and return what is wrong with it.
 
     Args:
         faults: What is known to be wrong.
+        kind: What happened in the round.
     """
     outcomes = load.journal.outcomes
     verdict.rounds += 1
@@ -79,8 +82,8 @@ def look(load: Load, scopes: Scopes, verdict: Verdict, faults: Sequence[str]) ->
     verdict.claims = len(load.claims.holds)
     verdict.calls += sum(load.races[-1].statuses.values())
     verdict.own_reads, verdict.stale_reads = load.stale.reads, len(load.stale.examples)
-    verdict.without_writes += [longest_gap(pulse.writes) for pulse in load.pulses]
-    verdict.without_reads += [longest_gap(pulse.reads) for pulse in load.pulses]
+    verdict.without_writes[kind] += [longest_gap(pulse.writes) for pulse in load.pulses]
+    verdict.without_reads[kind] += [longest_gap(pulse.reads) for pulse in load.pulses]
     lost, ours = _journal_faults(load.journal, scopes)
     verdict.lost = len(lost)
     faults = [*faults, *ours]
