@@ -225,7 +225,7 @@ class Connections(Resource):
         observer: Observer = SILENT,
     ) -> None:
         self.url = url
-        self.losses = 0
+        self.losses: int = 0
         self._reads_only = reads_only
         self._observer = observer
         self.driver: Driver = url.make_driver(statement_seconds=statement_seconds, lock_seconds=lock_seconds)
