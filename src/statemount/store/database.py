@@ -15,9 +15,12 @@ from statemount.database.statements import make_store_statements
 from statemount.database.turns import Turn
 from statemount.interfaces import Clock, Store
 from statemount.model import (
+    ALL_COLUMNS,
     AssetScope,
     Change,
+    Columns,
     Entry,
+    EntryColumn,
     History,
     LogTail,
     MappedTask,
@@ -30,7 +33,7 @@ from statemount.model import (
 )
 from statemount.observer import SILENT, Observer
 from statemount.operations import Merge, Operation, Outcome, Set
-from statemount.store.listing import GroupList, PageOf
+from statemount.store.listing import GroupList, PartOf
 from statemount.store.log import Log, change_of
 from statemount.store.options import StoreOptions
 from statemount.store.past import Traces, past_of
@@ -83,7 +86,7 @@ class DatabaseStore(Store):
         # One writer at a time is all that SQLite has; on a server a second lane keeps one locked scope from holding
         # up the others. A scope always has the same lane, which keeps its writes in their order.
         count = 1 if connections.url.is_embedded else _SERVER_LANES
-        self._listers: list[Lane[PageOf, Page]] = [
+        self._listers: list[Lane[PartOf, Columns]] = [
             Lane(self._list, max_operations=_LISTS, max_waiting=max_waiting, kind="read") for _ in range(_LIST_LANES)
         ]
         self._observer = observer
@@ -133,9 +136,28 @@ class DatabaseStore(Store):
         after: str | None = None,
         keys_only: bool = False,
     ) -> Page:
-        part = Part(limit, offset, prefix.encode(), None if after is None else after.encode(), keys_only)
-        wanted = PageOf(stored_scope(scope), part)
-        found = self._list.at_once(wanted) if self._is_open else None
+        columns = ALL_COLUMNS - {"values"} if keys_only else ALL_COLUMNS
+        found = await self.list_columns(
+            scope, columns=columns, limit=limit, offset=offset, prefix=prefix, after=after
+        )
+        return found.page()
+
+    async def list_columns(
+        self,
+        scope: Scope,
+        *,
+        columns: Collection[EntryColumn],
+        limit: int,
+        offset: int = 0,
+        prefix: str = "",
+        after: str | None = None,
+    ) -> Columns:
+        chosen = frozenset(columns)
+        part = Part(
+            limit, offset, prefix.encode(), None if after is None else after.encode(), "values" not in chosen
+        )
+        wanted = PartOf(stored_scope(scope), part, chosen)
+        found = self._list.at_once(wanted) if self._is_open and self._connections.reads_at_once else None
         if found is not None:
             return found
         lane = self._listers[hash(wanted.scope) % len(self._listers)]

@@ -1,4 +1,4 @@
-"""Pages of scopes: those that wait together are read on one connection, one after the other."""
+"""Parts of scopes: those that wait together are read on one connection, those that are alike by one statement."""
 
 from __future__ import annotations
 
@@ -11,9 +11,11 @@ from statemount.database.lane import Ticket
 from statemount.database.query import Row, Script
 from statemount.database.rows import Part
 from statemount.database.statements.base import StoreStatements
+from statemount.database.statements.columns import UnpackableError
 from statemount.interfaces import Clock
-from statemount.model import Page, Scope, Timestamp
+from statemount.model import Columns, EntryColumn, Page, Scope, Timestamp
 from statemount.store.reading import entry_of
+from statemount.store.writers import read_writer
 
 _FEW = 200
 """So many entries a scope may have to be listed at once: they are all counted."""
@@ -21,65 +23,89 @@ _FEW = 200
 _FEW_BYTES = 64 * 1024
 
 
-class PageOf(NamedTuple):
+class PartOf(NamedTuple):
     """A part of a scope's entries that somebody wants to see."""
 
     scope: Scope
     part: Part
+    columns: frozenset[EntryColumn]
 
 
 class GroupList:
-    """Answers a group of lists. Each page is of one moment, after its request arrived."""
+    """Answers a group of lists. Each part is of one moment, after its request arrived."""
 
     def __init__(self, connections: Connections, statements: StoreStatements, clock: Clock) -> None:
         self._connections = connections
         self._statements = statements
         self._clock = clock
 
-    def at_once(self, wanted: PageOf) -> Page | None:
-        """Return the page of a small scope, if that is to be had in no time; None = it must wait with others."""
-        digest, now, part = scope_digest(wanted.scope), self._clock(), wanted.part
-        if not (part.is_ranged or part.keys_only):
-            # Most scopes are so small that all of their entries are fewer steps than a count of them and a page.
+    def at_once(self, wanted: PartOf) -> Columns | None:
+        """Return the part of a small scope, if that is to be had in no time; None = it must wait with others."""
+        _, part, columns = wanted
+        digest, now = scope_digest(wanted.scope), self._clock()
+        if part.limit and not (part.is_ranged or part.keys_only):
+            # Most scopes are so small that all of their entries are fewer steps than a count of them and a part.
             most = min(2 * part.limit, _FEW)
-            rows = self._connections.read_at_once(self._statements.list_small(digest, most, _FEW_BYTES), most)
-            if rows:
-                return _page_of_all(rows, now, part)
-        found = self._connections.read_at_once(self._statements.size_of(digest))
-        if found is None or (found and found[0][0] > _FEW):
+            query = self._statements.list_whole(digest, now, most, _FEW_BYTES, columns)
+            rows = self._connections.read_at_once(query, most)
+            found = self._first(rows, columns)
+            if found is not None:
+                return found if found.total <= part.limit and not part.offset else found.part(part.offset, part.offset + part.limit)
+        rows = self._connections.read_at_once(self._statements.size_of(digest))
+        if rows is None or (rows and rows[0][0] > _FEW):
             return None
-        if not found:
-            return _page_of(())
-        query = self._statements.list_page(digest, now, part)
-        rows = self._connections.read_at_once(query.fallback or query, _FEW)
-        return None if rows is None else _page_of(rows)
+        if not rows:
+            return Columns(0, 0)
+        query = self._statements.list_columns([(digest, part)], now, columns)
+        return self._first(self._connections.read_at_once(query, _FEW), columns)
 
-    async def __call__(self, group: Sequence[Ticket[PageOf, Page]]) -> None:
-        pages = await self._connections.read(lambda: self._script([ticket.request for ticket in group]))
-        for ticket, page in zip(group, pages, strict=True):
-            ticket.succeed(page)
+    def _first(self, rows: Sequence[Row] | None, columns: frozenset[EntryColumn]) -> Columns | None:
+        """Return what the only row holds; None = nothing, or not as it is."""
+        if not rows or rows[0][1] is None:
+            return None
+        try:
+            return self._unpacked(rows[0], columns)
+        except UnpackableError:
+            return None
 
-    def _script(self, wanted: Sequence[PageOf]) -> Script[Sequence[Page]]:
+    def _unpacked(self, row: Row, columns: frozenset[EntryColumn]) -> Columns:
+        found = self._statements.unpacked(row, columns)
+        return Columns(*found[:-1], list(map(read_writer, found.writers)) if found.writers else ())
+
+    async def __call__(self, group: Sequence[Ticket[PartOf, Columns]]) -> None:
+        found = await self._connections.read(lambda: self._script([ticket.request for ticket in group]))
+        for ticket, columns in zip(group, found, strict=True):
+            ticket.succeed(columns)
+
+    def _script(self, group: Sequence[PartOf]) -> Script[Sequence[Columns]]:
         now = self._clock()
-        pages: list[Page] = []
-        for scope, part in wanted:
-            rows = yield self._statements.list_page(scope_digest(scope), now, part)
-            pages.append(_page_of(rows))
-        return pages
+        wanted = [(scope_digest(scope), part) for scope, part, _ in group]
+        found: list[Columns | None] = [Columns(0, 0)] * len(group)
+        alike: dict[tuple[bool, frozenset[EntryColumn]], list[int]] = {}
+        for number, (_, part, columns) in enumerate(group):
+            if part.limit > self._statements.most_packed:
+                found[number] = None
+            else:
+                alike.setdefault((part.is_ranged, columns), []).append(number)
+        for (_, columns), numbers in alike.items():
+            rows = yield self._statements.list_columns([wanted[number] for number in numbers], now, columns)
+            for row in rows:
+                if row[1] is not None:
+                    try:
+                        found[numbers[row[0]]] = self._unpacked(row, columns)
+                    except UnpackableError:
+                        found[numbers[row[0]]] = None
+        whole: list[Columns] = []
+        for (digest, part), asked, columns in zip(wanted, group, found, strict=True):
+            whole.append((yield from self._by_rows(digest, part, now, asked.columns)) if columns is None else columns)
+        return whole
 
-
-def _page_of_all(rows: Sequence[Row], now: Timestamp, part: Part) -> Page:
-    """Return the page of a scope all of whose entries are there, expired ones included."""
-    live = [row for row in rows if row[1] is not None and not _is_over(row[5], now)]
-    page = live[part.offset : part.offset + part.limit]
-    return Page(tuple([entry_of(row[1:]) for row in page]), len(live), rows[0][0])
-
-
-def _is_over(expires_at: object, now: Timestamp) -> bool:
-    return isinstance(expires_at, (int, float)) and expires_at <= now  # SQLite compares as well what is no time
-
-
-def _page_of(rows: Sequence[Row]) -> Page:
-    if not rows:
-        return Page((), 0, 0)
-    return Page(tuple([entry_of(row[2:]) for row in rows if row[2] is not None]), rows[0][1], rows[0][0])
+    def _by_rows(
+        self, digest: bytes, part: Part, now: Timestamp, columns: frozenset[EntryColumn]
+    ) -> Script[Columns]:
+        """Return a part whose columns do not come as they are, or would be too long."""
+        rows = yield self._statements.list_page(digest, now, part)
+        if not rows:
+            return Columns(0, 0)
+        entries = tuple([entry_of(row[2:]) for row in rows if row[2] is not None])
+        return Columns.of_page(Page(entries, rows[0][1], rows[0][0]), columns)

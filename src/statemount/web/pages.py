@@ -1,0 +1,87 @@
+"""Lists of entries as JSON, put together column by column: a step for each entry would be most of what a list costs."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Sequence
+from functools import partial
+from json.encoder import encode_basestring_ascii
+
+from pydantic_core import from_json
+
+from statemount.model import Columns, Scope, Timestamp, Writer
+from statemount.web.entries import expiry_text, revision_text, stored_value, writer_text
+from statemount.web.responses import JSON, Header, Response, etag
+
+_parse = partial(from_json, allow_inf_nan=False, cache_strings="none")
+
+
+def page_response(
+    name: str,
+    scope: Scope,
+    page: Columns,
+    *,
+    has_values: bool = True,
+    has_expiry: bool = False,
+    has_writer: bool = False,
+    has_revisions: bool = False,
+    headers: Iterable[Header] = (),
+) -> Response:
+    """Return the answer with a list.
+
+    Args:
+        name: Of the list.
+        page: Its entries, with the columns that are shown.
+        has_values: Whether the entries have their values.
+        has_expiry: Whether they say when they end.
+        has_writer: Whether they say who wrote them.
+        has_revisions: Whether they say their revisions, and the answer that of the scope.
+        headers: Further ones.
+    """
+    headers = [JSON, *headers]
+    fields: list[tuple[str, Sequence[str]]] = [('{"key":', list(map(encode_basestring_ascii, page.keys)))]
+    if has_values:
+        fields.append((',"value":', _values(scope, page)))
+    fields.append((',"updated_at":', _times(page.updated_at)))
+    if has_expiry:
+        fields.append((',"expires_at":', _times(page.expires_at)))
+    if has_writer:
+        fields.append((',"last_updated_by":', _writers(page.writers)))
+    if has_revisions:
+        fields.append((',"revision":', list(map(revision_text, page.revisions))))
+        headers.append(etag(page.revision))
+    text = f'{{"{name}":[{_objects(fields, len(page.keys))}],"total_entries":{page.total}}}'
+    return Response(200, headers, text.encode())
+
+
+def _objects(fields: Sequence[tuple[str, Sequence[str]]], count: int) -> str:
+    """Return JSON objects, separated by commas.
+
+    Args:
+        fields: What stands before each value, and the values.
+    """
+    width = 2 * len(fields) + 1
+    pieces = ["},"] * (count * width)
+    for place, (label, values) in enumerate(fields):
+        pieces[2 * place :: width] = [label] * count
+        pieces[2 * place + 1 :: width] = values
+    pieces[-1:] = ["}"] if count else []
+    return "".join(pieces)
+
+
+def _values(scope: Scope, page: Columns) -> Sequence[str]:
+    try:
+        deque(map(_parse, page.values), 0)
+    except (ValueError, TypeError):
+        return [stored_value(scope, key, value) for key, value in zip(page.keys, page.values, strict=True)]
+    return page.values
+
+
+def _times(timestamps: Sequence[Timestamp | None]) -> Sequence[str]:
+    texts = {timestamp: expiry_text(timestamp) for timestamp in set(timestamps)}  # what came together has one time
+    return [texts[timestamp] for timestamp in timestamps]
+
+
+def _writers(writers: Sequence[Writer | None]) -> Sequence[str]:
+    texts = {id(writer): writer_text(writer) for writer in {id(writer): writer for writer in writers}.values()}
+    return [texts[id(writer)] for writer in writers]
