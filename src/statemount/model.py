@@ -215,9 +215,17 @@ class Columns(NamedTuple):
     @classmethod
     def of_page(cls, page: Page, columns: Collection[EntryColumn] = ALL_COLUMNS) -> Columns:
         """Return columns of a page."""
-        keys, *found = zip(*page.entries, strict=True) if page.entries else [()] * len(Entry._fields)
-        kept = [column if name in columns else () for name, column in zip(get_args(EntryColumn), found, strict=True)]
-        return cls(page.total, page.revision, keys, *kept)
+        rows = page.entries
+        return cls(
+            page.total,
+            page.revision,
+            [entry.key for entry in rows],
+            [entry.value for entry in rows] if "values" in columns else (),
+            [entry.updated_at for entry in rows] if "updated_at" in columns else (),
+            [entry.revision for entry in rows] if "revisions" in columns else (),
+            [entry.expires_at for entry in rows] if "expires_at" in columns else (),
+            [entry.writer for entry in rows] if "writers" in columns else (),
+        )
 
     def page(self) -> Page:
         """Return the page. Every column must be there; without the values they are empty texts."""
@@ -227,8 +235,16 @@ class Columns(NamedTuple):
 
     def part(self, begin: int, end: int) -> Columns:
         """Return some of the entries, with the same total."""
-        total, revision, *columns = self
-        return Columns(total, revision, *[column[begin:end] for column in columns])
+        return Columns(
+            self.total,
+            self.revision,
+            self.keys[begin:end],
+            self.values[begin:end],
+            self.updated_at[begin:end],
+            self.revisions[begin:end],
+            self.expires_at[begin:end],
+            self.writers[begin:end],
+        )
 
 
 ChangeKind = Literal["set", "delete", "clear", "expire"]

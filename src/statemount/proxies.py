@@ -74,7 +74,7 @@ class RuntimeStore(Store):
         return await store.list(scope, limit=limit, offset=offset, prefix=prefix, after=after, keys_only=keys_only)
 
     @override
-    def list_columns(
+    async def list_columns(
         self,
         scope: Scope,
         *,
@@ -83,19 +83,9 @@ class RuntimeStore(Store):
         offset: int = 0,
         prefix: str = "",
         after: str | None = None,
-    ) -> Coroutine[Any, Any, Columns]:
-        runtime = self._runtimes.running()
-        if runtime is None:
-            return self._list_columns_first(scope, columns, limit, offset, prefix, after)
-        return runtime.store.list_columns(
-            scope, columns=columns, limit=limit, offset=offset, prefix=prefix, after=after
-        )
-
-    async def _list_columns_first(
-        self, scope: Scope, columns: Collection[EntryColumn], limit: int, offset: int, prefix: str, after: str | None
     ) -> Columns:
-        store = (await self._runtimes.current()).store
-        return await store.list_columns(
+        runtime = self._runtimes.running() or await self._runtimes.current()
+        return await runtime.store.list_columns(
             scope, columns=columns, limit=limit, offset=offset, prefix=prefix, after=after
         )
 

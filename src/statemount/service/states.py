@@ -113,9 +113,7 @@ class States(Generic[_ScopeT]):
             check_prefix(prefix, "prefix")
         if after:
             check_prefix(after, "after")
-        return self._store.list_columns(
-            scope, columns=columns, limit=limit, offset=offset, prefix=prefix, after=after
-        )
+        return self._store.list_columns(scope, columns=columns, limit=limit, offset=offset, prefix=prefix, after=after)
 
     async def patch(
         self, scope: _ScopeT, key: str, value: JsonValue, *, writer: Writer = API, condition: Condition | None = None

@@ -21,6 +21,7 @@ _FEW = 200
 """So many entries a scope may have to be listed at once: they are all counted."""
 
 _FEW_BYTES = 64 * 1024
+_FEW_SCOPES = 16  # in one statement
 
 
 class PartOf(NamedTuple):
@@ -39,32 +40,54 @@ class GroupList:
         self._statements = statements
         self._clock = clock
 
-    def at_once(self, wanted: PartOf) -> Columns | None:
-        """Return the part of a small scope, if that is to be had in no time; None = it must wait with others."""
-        _, part, columns = wanted
-        digest, now = scope_digest(wanted.scope), self._clock()
-        if part.limit and not (part.is_ranged or part.keys_only):
-            # Most scopes are so small that all of their entries are fewer steps than a count of them and a part.
-            most = min(2 * part.limit, _FEW)
-            query = self._statements.list_whole(digest, now, most, _FEW_BYTES, columns)
-            rows = self._connections.read_at_once(query, most)
-            found = self._first(rows, columns)
+    def at_once(self, group: Sequence[Ticket[PartOf, Columns]]) -> Sequence[Ticket[PartOf, Columns]]:
+        """Answer the lists that are to be had in no time; return the others, which must wait for a connection."""
+        now = self._clock()
+        # Most scopes are so small that all of their entries are fewer steps than a count of them and a part.
+        alike: dict[frozenset[EntryColumn], list[Ticket[PartOf, Columns]]] = {}
+        for ticket in group:
+            part = ticket.request.part
+            if part.limit and not (part.is_ranged or part.keys_only):
+                alike.setdefault(ticket.request.columns, []).append(ticket)
+        for columns, tickets in alike.items():
+            for begin in range(0, len(tickets), _FEW_SCOPES):
+                self._whole_at_once(tickets[begin : begin + _FEW_SCOPES], now, columns)
+        for ticket in group:
+            if not ticket.answer.done():
+                self._part_at_once(ticket, now)
+        return [ticket for ticket in group if not ticket.answer.done()]
+
+    def _whole_at_once(
+        self, tickets: Sequence[Ticket[PartOf, Columns]], now: Timestamp, columns: frozenset[EntryColumn]
+    ) -> None:
+        parts = [ticket.request for ticket in tickets]
+        wanted = [(scope_digest(scope), min(2 * part.limit, _FEW)) for scope, part, _ in parts]
+        query = self._statements.list_whole(wanted, now, _FEW_BYTES, columns)
+        for row in self._connections.read_at_once(query, sum(most for _, most in wanted)) or ():
+            found = self._if_unpackable(row, columns)
             if found is not None:
-                return found if found.total <= part.limit and not part.offset else found.part(part.offset, part.offset + part.limit)
+                part = tickets[row[0]].request.part
+                is_part = part.offset or found.total > part.limit
+                tickets[row[0]].succeed(found.part(part.offset, part.offset + part.limit) if is_part else found)
+
+    def _part_at_once(self, ticket: Ticket[PartOf, Columns], now: Timestamp) -> None:
+        scope, part, columns = ticket.request
+        digest = scope_digest(scope)
         rows = self._connections.read_at_once(self._statements.size_of(digest))
         if rows is None or (rows and rows[0][0] > _FEW):
-            return None
+            return
         if not rows:
-            return Columns(0, 0)
+            ticket.succeed(Columns(0, 0))
+            return
         query = self._statements.list_columns([(digest, part)], now, columns)
-        return self._first(self._connections.read_at_once(query, _FEW), columns)
+        for row in self._connections.read_at_once(query, _FEW) or ():
+            found = self._if_unpackable(row, columns)
+            if found is not None:
+                ticket.succeed(found)
 
-    def _first(self, rows: Sequence[Row] | None, columns: frozenset[EntryColumn]) -> Columns | None:
-        """Return what the only row holds; None = nothing, or not as it is."""
-        if not rows or rows[0][1] is None:
-            return None
+    def _if_unpackable(self, row: Row, columns: frozenset[EntryColumn]) -> Columns | None:
         try:
-            return self._unpacked(rows[0], columns)
+            return self._unpacked(row, columns)
         except UnpackableError:
             return None
 
@@ -90,19 +113,13 @@ class GroupList:
         for (_, columns), numbers in alike.items():
             rows = yield self._statements.list_columns([wanted[number] for number in numbers], now, columns)
             for row in rows:
-                if row[1] is not None:
-                    try:
-                        found[numbers[row[0]]] = self._unpacked(row, columns)
-                    except UnpackableError:
-                        found[numbers[row[0]]] = None
-        whole: list[Columns] = []
-        for (digest, part), asked, columns in zip(wanted, group, found, strict=True):
-            whole.append((yield from self._by_rows(digest, part, now, asked.columns)) if columns is None else columns)
-        return whole
+                found[numbers[row[0]]] = self._if_unpackable(row, columns)
+        for number, (digest, part) in enumerate(wanted):
+            if found[number] is None:
+                found[number] = yield from self._by_rows(digest, part, now, group[number].columns)
+        return [columns for columns in found if columns is not None]
 
-    def _by_rows(
-        self, digest: bytes, part: Part, now: Timestamp, columns: frozenset[EntryColumn]
-    ) -> Script[Columns]:
+    def _by_rows(self, digest: bytes, part: Part, now: Timestamp, columns: frozenset[EntryColumn]) -> Script[Columns]:
         """Return a part whose columns do not come as they are, or would be too long."""
         rows = yield self._statements.list_page(digest, now, part)
         if not rows:

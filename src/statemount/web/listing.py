@@ -42,7 +42,7 @@ async def task_list(
     Raises:
         PreconditionFailedError: The client wants another revision only.
     """
-    page, cursor = await _read(states, scope, query, _SHOWN_OF_TASK)
+    page, last = await _read(states, scope, query, _SHOWN_OF_TASK)
     has_revisions = query.include == "revision"
     if has_revisions:
         refuse_other_revision(request, page.revision)
@@ -53,7 +53,7 @@ async def task_list(
         has_values=not query.keys_only,
         has_expiry=True,
         has_revisions=has_revisions,
-        headers=_links(request, query, cursor),
+        headers=_links(request, query, last),
     )
 
 
@@ -65,7 +65,7 @@ async def asset_list(
     Raises:
         PreconditionFailedError: The client wants another revision only.
     """
-    page, cursor = await _read(states, scope, query, _SHOWN_OF_ASSET[words.shows_writer])
+    page, last = await _read(states, scope, query, _SHOWN_OF_ASSET[words.shows_writer])
     has_revisions = query.include == "revision"
     known = unchanged(request, page.revision) if has_revisions else None
     if known is not None:
@@ -77,14 +77,14 @@ async def asset_list(
         has_values=not query.keys_only,
         has_writer=words.shows_writer,
         has_revisions=has_revisions,
-        headers=_links(request, query, cursor),
+        headers=_links(request, query, last),
     )
 
 
 async def _read(
     states: States[_ScopeT], scope: _ScopeT, query: StatePageQuery, shown: frozenset[EntryColumn]
 ) -> tuple[Columns, str | None]:
-    """Return the part of a list that is wanted, and the cursor of the next one; None = there is no more.
+    """Return the part of a list that is wanted, and its last key; None = there is nothing behind it.
 
     Args:
         shown: What the list shows, whatever the query says.
@@ -104,15 +104,19 @@ async def _read(
         page = page.part(0, query.limit)
     if not has_more or not page.keys or page.keys[-1] == after:  # a key that is no UTF-8 reads like another one
         return page, None
-    return page, cursor_after(page.keys[-1], query.prefix)
+    return page, page.keys[-1]
 
 
-def _links(request: Request, query: StatePageQuery, cursor: str | None) -> Iterable[Header]:
-    """Return the link to the part that follows, if there is one and the client may want to know."""
-    if cursor is None or not (isinstance(query, ListQuery) or _LINKED.intersection(query.model_fields_set)):
+def _links(request: Request, query: StatePageQuery, last: str | None) -> Iterable[Header]:
+    """Return the link to the part that follows, if there is one and the client may want to know.
+
+    Args:
+        last: The key that it follows; None = there is none.
+    """
+    if last is None or not (isinstance(query, ListQuery) or _LINKED.intersection(query.model_fields_set)):
         return ()
     # A query alone: a reference that holds below every mount and behind every proxy.
-    parameters = {**request.query(), "cursor": cursor}
+    parameters = {**request.query(), "cursor": cursor_after(last, query.prefix)}
     parameters.pop("offset", None)
     target = "&".join(f"{_quoted(name)}={_quoted(value)}" for name, value in parameters.items())
     return [(b"link", f'<?{target}>; rel="next"'.encode())]

@@ -122,7 +122,7 @@ class StoreStatements(ABC):
     ) -> Query:
         """Rows: the number of the wanted part, from 0 on, the scope's revision, and what else :meth:`unpacked` takes.
 
-        No row, or one with a revision of None, where the scope does not exist.
+        None of a scope that does not exist.
 
         Args:
             wanted: Scopes and parts that are all ranged, or all not.
@@ -137,12 +137,13 @@ class StoreStatements(ABC):
         """
 
     def list_whole(
-        self, digest: bytes, now: Timestamp, entries: int, size: int, columns: frozenset[EntryColumn]
+        self, wanted: Sequence[tuple[bytes, int]], now: Timestamp, size: int, columns: frozenset[EntryColumn]
     ) -> Query:
-        """As :meth:`list_columns`, of every live entry of one scope.
+        """As :meth:`list_columns`, of every live entry of scopes; asked for where statements are run at once.
 
-        A revision of None where it has none, or more entries or bytes than this, expired ones included. It is asked
-        for where statements are run at once.
+        Args:
+            wanted: Scopes, and how many entries each may have at most, expired ones included; no row of one with more.
+            size: How many bytes they may have, likewise.
         """
         raise NotImplementedError
 

@@ -157,7 +157,9 @@ class MySQLStatements(StoreStatements):
     def _make_columns(self, ranged: bool, columns: frozenset[EntryColumn]) -> Callable[[int], str]:
         t, names = self.tables, names_of(columns)
         bounds = " AND `key` >= %s AND `key` < %s" if ranged else ""
-        packed = ", ".join([f"group_concat(`key` SEPARATOR '{FIELD}') AS packed_keys", *[_PACK[name] for name in names]])
+        packed = ", ".join(
+            [f"group_concat(`key` SEPARATOR '{FIELD}') AS packed_keys", *[_PACK[name] for name in names]]
+        )
         length = "sum(char_length(value))" if "value" in names else "0"
         one = (
             f"(SELECT %s, s.revision, (SELECT count(*) FROM {t.entry} WHERE scope_id = s.id AND {_LIVE}{bounds}),"

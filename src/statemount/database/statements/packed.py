@@ -9,11 +9,12 @@ other numbers of fields, or is refused by the statement that packs it, and is th
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
 from itertools import chain
 from typing import Any, TypeVar
+
+from pydantic_core import from_json
 
 ROW = "\x1e"
 """Between rows: the record separator."""
@@ -90,7 +91,7 @@ def integers_of(text: str) -> list[int | None]:
     Raises:
         ValueError: Something among them is neither.
     """
-    numbers: list[int | None] = json.loads(f"[{text}]")
+    numbers: list[int | None] = from_json(f"[{text}]")
     if not _INTEGERS.issuperset(map(type, numbers)):
         raise ValueError("somebody else's row")
     return numbers

@@ -11,7 +11,17 @@ from statemount.database.rows import ChangeRow, EntryColumns, EntryRow, NewScope
 from statemount.database.schema import TableNames
 from statemount.database.statements.base import StoreStatements, page_statements
 from statemount.database.statements.columns import MOST_BYTES, UnpackableError, columns_of, names_of
-from statemount.database.statements.packed import FIELD, ROW, filled, integers_of, number, pieces, rows_of, sized, texts_of
+from statemount.database.statements.packed import (
+    FIELD,
+    ROW,
+    filled,
+    integers_of,
+    number,
+    pieces,
+    rows_of,
+    sized,
+    texts_of,
+)
 from statemount.database.statements.styles import qmark
 from statemount.model import EntryColumn, Timestamp
 
@@ -164,16 +174,18 @@ class SQLiteStatements(StoreStatements):
         found, page = self._page_of(ranged, ", ".join(["key", *names_of(columns)]), f" WHERE size <= {MOST_BYTES}")
         number = "?8" if ranged else "?5"
         return (
-            f"{found} SELECT {number}, s.revision, s.live, s.size > {MOST_BYTES}, {_packed(columns)}"
-            f" FROM s LEFT JOIN ({page}) e ON true"
+            f"{found} SELECT {number}, s.revision, s.live, s.size > {MOST_BYTES},"
+            f" (SELECT {_packed(columns)} FROM ({page}) e) FROM s"
         )
 
-    def _make_whole(self, columns: frozenset[EntryColumn]) -> str:
+    def _make_whole(self, columns: frozenset[EntryColumn]) -> Callable[[int], str]:
         t = self.tables
-        return (
-            f"SELECT 0, s.revision, NULL, false, {_packed(columns)} FROM {t.scope} s"
-            f" JOIN {t.entry} e ON e.scope_id = s.id WHERE s.digest = ? AND (e.expires_at IS NULL OR e.expires_at > ?)"
-            " AND s.entries <= ? AND s.size <= ?"
+        return sized(
+            "WITH w (number, digest, most) AS (VALUES ",
+            "({}, ?, ?)",
+            f") SELECT w.number, s.revision, NULL, false, (SELECT {_packed(columns)} FROM {t.entry} e"
+            " WHERE e.scope_id = s.id AND (e.expires_at IS NULL OR e.expires_at > ?)) FROM w"
+            f" CROSS JOIN {t.scope} s ON s.digest = w.digest AND s.entries <= w.most AND s.size <= ?",
         )
 
     def list_columns(
@@ -187,22 +199,25 @@ class SQLiteStatements(StoreStatements):
         return Query(sql, rows[0]) if len(rows) == 1 else Query(sql, rows, "each")
 
     def list_whole(
-        self, digest: bytes, now: Timestamp, entries: int, size: int, columns: frozenset[EntryColumn]
+        self, wanted: Sequence[tuple[bytes, int]], now: Timestamp, size: int, columns: frozenset[EntryColumn]
     ) -> Query:
-        return Query(self._list_whole(columns), (digest, now, entries, size))
+        sql, args = filled(self._list_whole(columns), wanted)
+        return Query(sql, [*args, now, size])
 
     def unpacked(self, row: Row, columns: frozenset[EntryColumn]) -> EntryColumns:
-        _, revision, total, is_too_large, count, packed_keys, *packed = row
+        _, revision, total, is_too_large, packed = row
         if is_too_large:
             raise UnpackableError("the scope is too large")
-        if packed_keys is None:
+        if packed is None:
             return EntryColumns(total or 0, revision)
+        names = names_of(columns)
         try:
-            keys = packed_keys.decode().split(FIELD)
-            found = {name: _UNPACK[name](text) for name, text in zip(names_of(columns), packed, strict=True)}
-        except (ValueError, TypeError) as error:
+            count, keys, *texts = packed.decode().split(ROW)
+            found = {name: _UNPACK[name](text) for name, text in zip(names, texts, strict=True)}
+            number = int(count)
+        except ValueError as error:
             raise UnpackableError("somebody else's row") from error
-        return columns_of(count if total is None else total, revision, count, keys, found)
+        return columns_of(number if total is None else total, revision, number, keys.split(FIELD), found)
 
     def read_by_id(self, pairs: Sequence[tuple[int, bytes]]) -> Query:
         if len(pairs) == 1:
@@ -304,12 +319,16 @@ class SQLiteStatements(StoreStatements):
 
 
 def _packed(columns: frozenset[EntryColumn]) -> str:
-    """Return what packs columns of entries: how many have columns of our types, the keys, and each column."""
+    """Return what packs entries: how many of them have columns of our types, their keys, and each column.
+
+    It is bytes, for SQLite gives no text out that is not UTF-8; NULL where there are none.
+    """
     names = names_of(columns)
     # SQLite keeps columns of any type; numbers sort before texts, and texts before blobs.
-    typed = " AND ".join([_TYPED[name] for name in names if name in _TYPED])
-    packed = ", ".join(["CAST(group_concat(e.key, '" + FIELD + "') AS BLOB)", *[_PACK[name] for name in names]])
-    return f"sum({typed or 'e.key IS NOT NULL'}), {packed}"
+    typed = " AND ".join([_TYPED[name] for name in names if name in _TYPED]) or "e.key IS NOT NULL"
+    columns_packed = [f"sum({typed})", f"group_concat(e.key, '{FIELD}')", *[_PACK[name] for name in names]]
+    joined = f" || '{ROW}' || ".join(columns_packed)
+    return f"CAST({joined} AS BLOB)"
 
 
 _TYPED = {
