@@ -50,12 +50,13 @@ def page_response(
     if has_revisions:
         fields.append((',"revision":', list(map(revision_text, page.revisions))))
         headers.append(etag(page.revision))
-    text = f'{{"{name}":[{_objects(fields, len(page.keys))}],"total_entries":{page.total}}}'
+    pieces = _objects(fields, len(page.keys))
+    text = "".join([f'{{"{name}":[', *pieces, f'],"total_entries":{page.total}}}'])
     return Response(200, headers, text.encode())
 
 
-def _objects(fields: Sequence[tuple[str, Sequence[str]]], count: int) -> str:
-    """Return JSON objects, separated by commas.
+def _objects(fields: Sequence[tuple[str, Sequence[str]]], count: int) -> list[str]:
+    """Return the pieces of JSON objects that are separated by commas.
 
     Args:
         fields: What stands before each value, and the values.
@@ -65,8 +66,9 @@ def _objects(fields: Sequence[tuple[str, Sequence[str]]], count: int) -> str:
     for place, (label, values) in enumerate(fields):
         pieces[2 * place :: width] = [label] * count
         pieces[2 * place + 1 :: width] = values
-    pieces[-1:] = ["}"] if count else []
-    return "".join(pieces)
+    if pieces:
+        pieces[-1] = "}"
+    return pieces
 
 
 def _values(scope: Scope, page: Columns) -> Sequence[str]:

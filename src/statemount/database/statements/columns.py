@@ -15,14 +15,23 @@ from statemount.model import EntryColumn
 MOST_BYTES = 4 * 1024 * 1024
 """Larger scopes are not listed in this way, so that no row is larger than a server sends."""
 
-COLUMNS: Mapping[EntryColumn, str] = dict(
-    zip(get_args(EntryColumn), ("value", "updated_at", "revision", "expires_at", "writer"), strict=True)
-)
-"""What they are called in the tables, in the order in which they stand in a row."""
+COLUMNS: Mapping[EntryColumn, str] = {
+    "updated_at": "updated_at",
+    "revisions": "revision",
+    "expires_at": "expires_at",
+    "writers": "writer",
+    "values": "value",
+}
+"""What they are called in the tables, in the order in which they stand in a row: the longest is the last."""
 
 
 class UnpackableError(ValueError):
     """A part of a list is to be read row by row."""
+
+
+def wanted_of(columns: Collection[EntryColumn]) -> list[EntryColumn]:
+    """Return columns in the order of a row."""
+    return [column for column in COLUMNS if column in columns]
 
 
 def names_of(columns: Collection[EntryColumn]) -> list[str]:
@@ -31,19 +40,18 @@ def names_of(columns: Collection[EntryColumn]) -> list[str]:
 
 
 def columns_of(
-    total: int, revision: int, count: int, keys: Sequence[str], found: Mapping[str, Sequence[Any]]
+    total: int, revision: int, count: int, keys: Sequence[str], found: Mapping[EntryColumn, Sequence[Any]]
 ) -> EntryColumns:
     """Return columns, of whose rows the keys tell the order.
 
     Args:
         count: How many entries there are.
-        found: The columns, by what they are called in the tables.
 
     Raises:
         UnpackableError: One has more or fewer rows, or the order is not that of the keys.
     """
-    if len(keys) != count or any(len(column) != count for column in found.values()):
+    if {count} != {len(keys), *map(len, found.values())}:
         raise UnpackableError("a text holds what separates texts, or was cut")
     if sorted(keys) != keys:
         raise UnpackableError("the rows are in another order")
-    return EntryColumns(total, revision, keys, *[found.get(name, ()) for name in COLUMNS.values()])
+    return EntryColumns(total, revision, keys, *[found.get(column, ()) for column in get_args(EntryColumn)])

@@ -14,7 +14,7 @@ from statemount.database.query import Query, Row, Script
 from statemount.database.rows import EntryColumns, NewScope, Part, WriteSet
 from statemount.database.schema import TableNames
 from statemount.database.statements.base import StoreStatements, page_statements
-from statemount.database.statements.columns import MOST_BYTES, UnpackableError, columns_of, names_of
+from statemount.database.statements.columns import MOST_BYTES, UnpackableError, columns_of, names_of, wanted_of
 from statemount.database.statements.packed import FIELD, integers_of, texts_of
 from statemount.database.statements.styles import percent
 from statemount.model import EntryColumn, Timestamp
@@ -158,7 +158,10 @@ class MySQLStatements(StoreStatements):
         t, names = self.tables, names_of(columns)
         bounds = " AND `key` >= %s AND `key` < %s" if ranged else ""
         packed = ", ".join(
-            [f"group_concat(`key` SEPARATOR '{FIELD}') AS packed_keys", *[_PACK[name] for name in names]]
+            [
+                f"group_concat(`key` SEPARATOR '{FIELD}') AS packed_keys",
+                *[_PACK[column] for column in wanted_of(columns)],
+            ]
         )
         length = "sum(char_length(value))" if "value" in names else "0"
         one = (
@@ -187,10 +190,11 @@ class MySQLStatements(StoreStatements):
             return EntryColumns(total, revision)
         try:
             keys = packed_keys.decode().split(FIELD)
-            found = {name: _UNPACK[name](text) for name, text in zip(names_of(columns), packed, strict=True)}
+            wanted = zip(wanted_of(columns), packed, strict=True)
+            found = {column: _UNPACK[column](text) for column, text in wanted}
         except (ValueError, TypeError, AttributeError) as error:  # NULL where it was longer than the server sends
             raise UnpackableError("a text is none of ours, or missing") from error
-        if "value" in found and sum(map(len, found["value"])) != size:
+        if "values" in found and sum(map(len, found["values"])) != size:
             raise UnpackableError("a text was cut")
         return columns_of(total, revision, count, keys, found)
 
@@ -263,19 +267,19 @@ class MySQLStatements(StoreStatements):
             yield Query(make(len(ids)), ids)
 
 
-_PACK = {
-    "value": f"group_concat(value SEPARATOR '{FIELD}') AS packed_values",
+_PACK: Mapping[EntryColumn, str] = {
+    "values": f"group_concat(value SEPARATOR '{FIELD}') AS packed_values",
     "updated_at": "group_concat(updated_at) AS packed_updated_at",
-    "revision": "group_concat(revision) AS packed_revisions",
+    "revisions": "group_concat(revision) AS packed_revisions",
     "expires_at": "group_concat(ifnull(expires_at, 'null')) AS packed_expires_at",
-    "writer": f"group_concat(ifnull(writer, '') SEPARATOR '{FIELD}') AS packed_writers",
+    "writers": f"group_concat(ifnull(writer, '') SEPARATOR '{FIELD}') AS packed_writers",
 }
-_UNPACK: Mapping[str, Callable[[str], Sequence[Any]]] = {
-    "value": texts_of,
+_UNPACK: Mapping[EntryColumn, Callable[[str], Sequence[Any]]] = {
+    "values": texts_of,
     "updated_at": integers_of,
-    "revision": integers_of,
+    "revisions": integers_of,
     "expires_at": integers_of,
-    "writer": texts_of,
+    "writers": texts_of,
 }
 
 

@@ -10,7 +10,7 @@ from statemount.database.query import Query, Row, Script
 from statemount.database.rows import ChangeRow, EntryColumns, EntryRow, NewScope, Part, WriteSet
 from statemount.database.schema import TableNames
 from statemount.database.statements.base import StoreStatements, page_statements
-from statemount.database.statements.columns import MOST_BYTES, UnpackableError, columns_of, names_of
+from statemount.database.statements.columns import MOST_BYTES, UnpackableError, columns_of, names_of, wanted_of
 from statemount.database.statements.packed import (
     FIELD,
     ROW,
@@ -210,10 +210,10 @@ class SQLiteStatements(StoreStatements):
             raise UnpackableError("the scope is too large")
         if packed is None:
             return EntryColumns(total or 0, revision)
-        names = names_of(columns)
         try:
             count, keys, *texts = packed.decode().split(ROW)
-            found = {name: _UNPACK[name](text) for name, text in zip(names, texts, strict=True)}
+            wanted = zip(wanted_of(columns), texts, strict=True)
+            found = {column: _UNPACK[column](text) for column, text in wanted}
             number = int(count)
         except ValueError as error:
             raise UnpackableError("somebody else's row") from error
@@ -319,39 +319,29 @@ class SQLiteStatements(StoreStatements):
 
 
 def _packed(columns: frozenset[EntryColumn]) -> str:
-    """Return what packs entries: how many of them have columns of our types, their keys, and each column.
+    """Return what packs entries: how many of them have values that are texts, their keys, and each column.
 
     It is bytes, for SQLite gives no text out that is not UTF-8; NULL where there are none.
     """
-    names = names_of(columns)
-    # SQLite keeps columns of any type; numbers sort before texts, and texts before blobs.
-    typed = " AND ".join([_TYPED[name] for name in names if name in _TYPED]) or "e.key IS NOT NULL"
-    columns_packed = [f"sum({typed})", f"group_concat(e.key, '{FIELD}')", *[_PACK[name] for name in names]]
-    joined = f" || '{ROW}' || ".join(columns_packed)
+    count = "sum(e.value < x'')" if "values" in columns else "count(*)"  # every text is less than a blob is
+    keys = f"group_concat(e.key || '', '{FIELD}')"  # a text as it is, which costs less than to make one of a blob
+    joined = f" || '{ROW}' || ".join([count, keys, *[_PACK[column] for column in wanted_of(columns)]])
     return f"CAST({joined} AS BLOB)"
 
 
-_TYPED = {
-    "value": "e.value < x''",
-    "updated_at": "e.updated_at < ''",
-    "revision": "e.revision < ''",
-    "expires_at": "ifnull(e.expires_at, 0) < ''",
-}
-_PACK = {
-    "value": f"group_concat(e.value, '{FIELD}')",
+_PACK: Mapping[EntryColumn, str] = {
+    "values": f"group_concat(e.value, '{FIELD}')",
     "updated_at": "group_concat(e.updated_at)",
-    "revision": "group_concat(e.revision)",
+    "revisions": "group_concat(e.revision)",
     "expires_at": "group_concat(ifnull(e.expires_at, 'null'))",
-    "writer": f"group_concat(ifnull(e.writer, ''), '{FIELD}')",
+    "writers": f"group_concat(ifnull(e.writer, ''), '{FIELD}')",
 }
-
-
-_UNPACK: Mapping[str, Callable[[str], Sequence[Any]]] = {
-    "value": texts_of,
+_UNPACK: Mapping[EntryColumn, Callable[[str], Sequence[Any]]] = {
+    "values": texts_of,
     "updated_at": integers_of,
-    "revision": integers_of,
+    "revisions": integers_of,
     "expires_at": integers_of,
-    "writer": texts_of,
+    "writers": texts_of,
 }
 
 
