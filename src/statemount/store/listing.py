@@ -44,31 +44,26 @@ class GroupList:
         """Answer the lists that are to be had in no time; return the others, which must wait for a connection."""
         now = self._clock()
         # Most scopes are so small that all of their entries are fewer steps than a count of them and a part.
-        alike: dict[frozenset[EntryColumn], list[Ticket[PartOf, Columns]]] = {}
+        alike: dict[tuple[int, frozenset[EntryColumn]], dict[bytes, list[Ticket[PartOf, Columns]]]] = {}
         for ticket in group:
-            part = ticket.request.part
+            scope, part, columns = ticket.request
             if part.limit and not (part.is_ranged or part.keys_only):
-                alike.setdefault(ticket.request.columns, []).append(ticket)
-        for columns, tickets in alike.items():
-            for begin in range(0, len(tickets), _FEW_SCOPES):
-                self._whole_at_once(tickets[begin : begin + _FEW_SCOPES], now, columns)
+                scopes = alike.setdefault((min(2 * part.limit, _FEW), columns), {})
+                scopes.setdefault(scope_digest(scope), []).append(ticket)
+        for (most, columns), scopes in alike.items():
+            digests = list(scopes)
+            for begin in range(0, len(digests), _FEW_SCOPES):
+                query = self._statements.list_whole(
+                    digests[begin : begin + _FEW_SCOPES], now, most, _FEW_BYTES, columns
+                )
+                for row in self._connections.read_at_once(query, most * _FEW_SCOPES) or ():
+                    found = self._if_unpackable(row, columns)
+                    if found is not None:
+                        _answer(scopes[row[0]], found)
         for ticket in group:
             if not ticket.answer.done():
                 self._part_at_once(ticket, now)
         return [ticket for ticket in group if not ticket.answer.done()]
-
-    def _whole_at_once(
-        self, tickets: Sequence[Ticket[PartOf, Columns]], now: Timestamp, columns: frozenset[EntryColumn]
-    ) -> None:
-        parts = [ticket.request for ticket in tickets]
-        wanted = [(scope_digest(scope), min(2 * part.limit, _FEW)) for scope, part, _ in parts]
-        query = self._statements.list_whole(wanted, now, _FEW_BYTES, columns)
-        for row in self._connections.read_at_once(query, sum(most for _, most in wanted)) or ():
-            found = self._if_unpackable(row, columns)
-            if found is not None:
-                part = tickets[row[0]].request.part
-                is_part = part.offset or found.total > part.limit
-                tickets[row[0]].succeed(found.part(part.offset, part.offset + part.limit) if is_part else found)
 
     def _part_at_once(self, ticket: Ticket[PartOf, Columns], now: Timestamp) -> None:
         scope, part, columns = ticket.request
@@ -126,3 +121,11 @@ class GroupList:
             return Columns(0, 0)
         entries = tuple([entry_of(row[2:]) for row in rows if row[2] is not None])
         return Columns.of_page(Page(entries, rows[0][1], rows[0][0]), columns)
+
+
+def _answer(tickets: Sequence[Ticket[PartOf, Columns]], whole: Columns) -> None:
+    """Give everything that a scope has, or a part of it."""
+    for ticket in tickets:
+        part = ticket.request.part
+        is_part = part.offset or whole.total > part.limit
+        ticket.succeed(whole.part(part.offset, part.offset + part.limit) if is_part else whole)

@@ -137,13 +137,11 @@ class StoreStatements(ABC):
         """
 
     def list_whole(
-        self, wanted: Sequence[tuple[bytes, int]], now: Timestamp, size: int, columns: frozenset[EntryColumn]
+        self, digests: Sequence[bytes], now: Timestamp, entries: int, size: int, columns: frozenset[EntryColumn]
     ) -> Query:
-        """As :meth:`list_columns`, of every live entry of scopes; asked for where statements are run at once.
+        """Rows: digest, then as :meth:`list_columns`, of every live entry of each scope; asked for in an embedded database.
 
-        Args:
-            wanted: Scopes, and how many entries each may have at most, expired ones included; no row of one with more.
-            size: How many bytes they may have, likewise.
+        None of a scope that has no live entry, or more entries or bytes than this, expired ones included.
         """
         raise NotImplementedError
 

@@ -174,18 +174,17 @@ class SQLiteStatements(StoreStatements):
         found, page = self._page_of(ranged, ", ".join(["key", *names_of(columns)]), f" WHERE size <= {MOST_BYTES}")
         number = "?8" if ranged else "?5"
         return (
-            f"{found} SELECT {number}, s.revision, s.live, s.size > {MOST_BYTES},"
-            f" (SELECT {_packed(columns)} FROM ({page}) e) FROM s"
+            f"{found} SELECT {number}, s.revision, s.live, s.size > {MOST_BYTES}, {_packed(columns)}"
+            f" FROM s LEFT JOIN ({page}) e ON true GROUP BY s.id"
         )
 
     def _make_whole(self, columns: frozenset[EntryColumn]) -> Callable[[int], str]:
         t = self.tables
         return sized(
-            "WITH w (number, digest, most) AS (VALUES ",
-            "({}, ?, ?)",
-            f") SELECT w.number, s.revision, NULL, false, (SELECT {_packed(columns)} FROM {t.entry} e"
-            " WHERE e.scope_id = s.id AND (e.expires_at IS NULL OR e.expires_at > ?)) FROM w"
-            f" CROSS JOIN {t.scope} s ON s.digest = w.digest AND s.entries <= w.most AND s.size <= ?",
+            f"SELECT s.digest, s.revision, NULL, false, {_packed(columns)} FROM {t.scope} s"
+            f" CROSS JOIN {t.entry} e ON e.scope_id = s.id WHERE s.digest IN (",
+            "?",
+            ") AND (e.expires_at IS NULL OR e.expires_at > ?) AND s.entries <= ? AND s.size <= ? GROUP BY s.digest",
         )
 
     def list_columns(
@@ -199,25 +198,23 @@ class SQLiteStatements(StoreStatements):
         return Query(sql, rows[0]) if len(rows) == 1 else Query(sql, rows, "each")
 
     def list_whole(
-        self, wanted: Sequence[tuple[bytes, int]], now: Timestamp, size: int, columns: frozenset[EntryColumn]
+        self, digests: Sequence[bytes], now: Timestamp, entries: int, size: int, columns: frozenset[EntryColumn]
     ) -> Query:
-        sql, args = filled(self._list_whole(columns), wanted)
-        return Query(sql, [*args, now, size])
+        sql, args = filled(self._list_whole(columns), [(digest,) for digest in digests])
+        return Query(sql, [*args, now, entries, size])
 
     def unpacked(self, row: Row, columns: frozenset[EntryColumn]) -> EntryColumns:
-        _, revision, total, is_too_large, packed = row
+        _, revision, total, is_too_large, count, keys, *packed = row
         if is_too_large:
             raise UnpackableError("the scope is too large")
-        if packed is None:
-            return EntryColumns(total or 0, revision)
+        if keys is None:
+            return EntryColumns(total, revision)
         try:
-            count, keys, *texts = packed.decode().split(ROW)
-            wanted = zip(wanted_of(columns), texts, strict=True)
+            wanted = zip(wanted_of(columns), packed, strict=True)
             found = {column: _UNPACK[column](text) for column, text in wanted}
-            number = int(count)
-        except ValueError as error:
+            return columns_of(count if total is None else total, revision, count, _decoded(keys), found)
+        except (ValueError, TypeError) as error:
             raise UnpackableError("somebody else's row") from error
-        return columns_of(number if total is None else total, revision, number, keys.split(FIELD), found)
 
     def read_by_id(self, pairs: Sequence[tuple[int, bytes]]) -> Query:
         if len(pairs) == 1:
@@ -321,27 +318,32 @@ class SQLiteStatements(StoreStatements):
 def _packed(columns: frozenset[EntryColumn]) -> str:
     """Return what packs entries: how many of them have values that are texts, their keys, and each column.
 
-    It is bytes, for SQLite gives no text out that is not UTF-8; NULL where there are none.
+    What may be no UTF-8 is bytes, for SQLite gives out no other text.
     """
-    count = "sum(e.value < x'')" if "values" in columns else "count(*)"  # every text is less than a blob is
+    count = "sum(e.value < x'')" if "values" in columns else "count(e.key)"  # every text is less than a blob is
     keys = f"group_concat(e.key || '', '{FIELD}')"  # a text as it is, which costs less than to make one of a blob
-    joined = f" || '{ROW}' || ".join([count, keys, *[_PACK[column] for column in wanted_of(columns)]])
-    return f"CAST({joined} AS BLOB)"
+    return ", ".join([count, f"CAST({keys} AS BLOB)", *[_PACK[column] for column in wanted_of(columns)]])
 
 
 _PACK: Mapping[EntryColumn, str] = {
-    "values": f"group_concat(e.value, '{FIELD}')",
+    "values": f"CAST(group_concat(e.value, '{FIELD}') AS BLOB)",
     "updated_at": "group_concat(e.updated_at)",
     "revisions": "group_concat(e.revision)",
     "expires_at": "group_concat(ifnull(e.expires_at, 'null'))",
-    "writers": f"group_concat(ifnull(e.writer, ''), '{FIELD}')",
+    "writers": f"CAST(group_concat(ifnull(e.writer, ''), '{FIELD}') AS BLOB)",
 }
-_UNPACK: Mapping[EntryColumn, Callable[[str], Sequence[Any]]] = {
-    "values": texts_of,
+
+
+def _decoded(packed: bytes) -> Sequence[str]:
+    return texts_of(packed.decode())
+
+
+_UNPACK: Mapping[EntryColumn, Callable[[Any], Sequence[Any]]] = {
+    "values": _decoded,
     "updated_at": integers_of,
     "revisions": integers_of,
     "expires_at": integers_of,
-    "writers": texts_of,
+    "writers": _decoded,
 }
 
 
