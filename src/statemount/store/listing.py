@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from itertools import islice
+from typing import NamedTuple, TypeAlias
 
 from statemount.database.connections import Connections
 from statemount.database.digests import scope_digest
 from statemount.database.lane import Ticket
 from statemount.database.query import Row, Script
-from statemount.database.rows import Part
+from statemount.database.rows import EntryColumns, Part
 from statemount.database.statements.base import StoreStatements
 from statemount.database.statements.columns import UnpackableError
 from statemount.interfaces import Clock
@@ -23,6 +25,8 @@ _FEW = 200
 _FEW_BYTES = 64 * 1024
 _FEW_SCOPES = 16  # in one statement
 
+_Columns: TypeAlias = frozenset[EntryColumn]
+
 
 class PartOf(NamedTuple):
     """A part of a scope's entries that somebody wants to see."""
@@ -30,6 +34,9 @@ class PartOf(NamedTuple):
     scope: Scope
     part: Part
     columns: frozenset[EntryColumn]
+
+
+_Ticket: TypeAlias = Ticket[PartOf, Columns]
 
 
 class GroupList:
@@ -40,32 +47,31 @@ class GroupList:
         self._statements = statements
         self._clock = clock
 
-    def at_once(self, group: Sequence[Ticket[PartOf, Columns]]) -> Sequence[Ticket[PartOf, Columns]]:
+    def at_once(self, group: Sequence[_Ticket]) -> Sequence[_Ticket]:
         """Answer the lists that are to be had in no time; return the others, which must wait for a connection."""
         now = self._clock()
-        # Most scopes are so small that all of their entries are fewer steps than a count of them and a part.
-        alike: dict[tuple[int, frozenset[EntryColumn]], dict[bytes, list[Ticket[PartOf, Columns]]]] = {}
-        for ticket in group:
-            scope, part, columns = ticket.request
-            if part.limit and not (part.is_ranged or part.keys_only):
-                scopes = alike.setdefault((min(2 * part.limit, _FEW), columns), {})
-                scopes.setdefault(scope_digest(scope), []).append(ticket)
-        for (most, columns), scopes in alike.items():
-            digests = list(scopes)
-            for begin in range(0, len(digests), _FEW_SCOPES):
-                query = self._statements.list_whole(
-                    digests[begin : begin + _FEW_SCOPES], now, most, _FEW_BYTES, columns
-                )
-                for row in self._connections.read_at_once(query, most * _FEW_SCOPES) or ():
-                    found = self._if_unpackable(row, columns)
-                    if found is not None:
-                        _answer(scopes[row[0]], found)
+        for most, columns, tickets in _small(group):
+            query = self._statements.list_whole(list(tickets), now, most, _FEW_BYTES, columns)
+            rows = self._connections.read_at_once(query, most * len(tickets)) or ()
+            for ticket, found in self._parts_of_whole(tickets, rows, columns):
+                ticket.succeed(found)
         for ticket in group:
             if not ticket.answer.done():
                 self._part_at_once(ticket, now)
         return [ticket for ticket in group if not ticket.answer.done()]
 
-    def _part_at_once(self, ticket: Ticket[PartOf, Columns], now: Timestamp) -> None:
+    def _parts_of_whole(
+        self, tickets: Mapping[bytes, Sequence[_Ticket]], rows: Sequence[Row], columns: _Columns
+    ) -> Iterator[tuple[_Ticket, Columns]]:
+        """Give each of those that want a part of a small scope, by its digest, with that part."""
+        for digest, packed in self._statements.unpacked_whole(rows, columns):
+            whole = _columns_of(packed)
+            for ticket in tickets[digest]:
+                part = ticket.request.part
+                is_part = part.offset or whole.total > part.limit
+                yield ticket, whole.part(part.offset, part.offset + part.limit) if is_part else whole
+
+    def _part_at_once(self, ticket: _Ticket, now: Timestamp) -> None:
         scope, part, columns = ticket.request
         digest = scope_digest(scope)
         rows = self._connections.read_at_once(self._statements.size_of(digest))
@@ -76,56 +82,74 @@ class GroupList:
             return
         query = self._statements.list_columns([(digest, part)], now, columns)
         for row in self._connections.read_at_once(query, _FEW) or ():
-            found = self._if_unpackable(row, columns)
-            if found is not None:
-                ticket.succeed(found)
+            with suppress(UnpackableError):
+                ticket.succeed(_columns_of(self._statements.unpacked(row, columns)))
 
-    def _if_unpackable(self, row: Row, columns: frozenset[EntryColumn]) -> Columns | None:
-        try:
-            return self._unpacked(row, columns)
-        except UnpackableError:
-            return None
-
-    def _unpacked(self, row: Row, columns: frozenset[EntryColumn]) -> Columns:
-        found = self._statements.unpacked(row, columns)
-        return Columns(*found[:-1], list(map(read_writer, found.writers)) if found.writers else ())
-
-    async def __call__(self, group: Sequence[Ticket[PartOf, Columns]]) -> None:
-        found = await self._connections.read(lambda: self._script([ticket.request for ticket in group]))
-        for ticket, columns in zip(group, found, strict=True):
+    async def __call__(self, group: Sequence[_Ticket]) -> None:
+        found = await self._connections.read(lambda: self._script(group))
+        for ticket, columns in found.items():
             ticket.succeed(columns)
 
-    def _script(self, group: Sequence[PartOf]) -> Script[Sequence[Columns]]:
+    def _script(self, group: Sequence[_Ticket]) -> Script[Mapping[_Ticket, Columns]]:
         now = self._clock()
-        wanted = [(scope_digest(scope), part) for scope, part, _ in group]
-        found: list[Columns | None] = [Columns(0, 0)] * len(group)
-        alike: dict[tuple[bool, frozenset[EntryColumn]], list[int]] = {}
-        for number, (_, part, columns) in enumerate(group):
-            if part.limit > self._statements.most_packed:
-                found[number] = None
-            else:
-                alike.setdefault((part.is_ranged, columns), []).append(number)
-        for (_, columns), numbers in alike.items():
-            rows = yield self._statements.list_columns([wanted[number] for number in numbers], now, columns)
+        found = yield from (self._parts(group, now) if self._statements.packs_parts else self._wholes(group, now))
+        for ticket in group:
+            if ticket not in found:
+                scope, part, columns = ticket.request
+                rows = yield self._statements.list_page(scope_digest(scope), now, part)
+                found[ticket] = Columns.of_page(_page_of(rows), columns)
+        return found
+
+    def _wholes(self, group: Sequence[_Ticket], now: Timestamp) -> Script[dict[_Ticket, Columns]]:
+        """Return what is asked of small scopes, as far as it comes as it is."""
+        found: dict[_Ticket, Columns] = {}
+        for most, columns, tickets in _small(group):
+            rows = yield self._statements.list_whole(list(tickets), now, most, _FEW_BYTES, columns)
+            found.update(self._parts_of_whole(tickets, rows, columns))
+        return found
+
+    def _parts(self, group: Sequence[_Ticket], now: Timestamp) -> Script[dict[_Ticket, Columns]]:
+        """Return the parts that come as they are."""
+        alike: dict[tuple[bool, _Columns], list[_Ticket]] = {}
+        for ticket in group:
+            alike.setdefault((ticket.request.part.is_ranged, ticket.request.columns), []).append(ticket)
+        found = dict.fromkeys(group, Columns(0, 0))
+        for (_, columns), tickets in alike.items():
+            wanted = [(scope_digest(ticket.request.scope), ticket.request.part) for ticket in tickets]
+            rows = yield self._statements.list_columns(wanted, now, columns)
             for row in rows:
-                found[numbers[row[0]]] = self._if_unpackable(row, columns)
-        for number, (digest, part) in enumerate(wanted):
-            if found[number] is None:
-                found[number] = yield from self._by_rows(digest, part, now, group[number].columns)
-        return [columns for columns in found if columns is not None]
-
-    def _by_rows(self, digest: bytes, part: Part, now: Timestamp, columns: frozenset[EntryColumn]) -> Script[Columns]:
-        """Return a part whose columns do not come as they are, or would be too long."""
-        rows = yield self._statements.list_page(digest, now, part)
-        if not rows:
-            return Columns(0, 0)
-        entries = tuple([entry_of(row[2:]) for row in rows if row[2] is not None])
-        return Columns.of_page(Page(entries, rows[0][1], rows[0][0]), columns)
+                ticket = tickets[row[0]]
+                try:
+                    found[ticket] = _columns_of(self._statements.unpacked(row, columns))
+                except UnpackableError:
+                    del found[ticket]
+        return found
 
 
-def _answer(tickets: Sequence[Ticket[PartOf, Columns]], whole: Columns) -> None:
-    """Give everything that a scope has, or a part of it."""
-    for ticket in tickets:
-        part = ticket.request.part
-        is_part = part.offset or whole.total > part.limit
-        ticket.succeed(whole.part(part.offset, part.offset + part.limit) if is_part else whole)
+def _small(
+    group: Sequence[_Ticket],
+) -> Iterator[tuple[int, _Columns, Mapping[bytes, Sequence[_Ticket]]]]:
+    """Give the lists that are asked for scopes of so many entries first, by digest, those that are alike together.
+
+    Most scopes are so small that all of their entries are fewer steps than a count of them and a part.
+    """
+    alike: dict[tuple[int, _Columns], dict[bytes, list[_Ticket]]] = {}
+    for ticket in group:
+        scope, part, columns = ticket.request
+        if part.limit and not (part.is_ranged or part.keys_only):
+            scopes = alike.setdefault((min(2 * part.limit, _FEW), columns), {})
+            scopes.setdefault(scope_digest(scope), []).append(ticket)
+    for (most, columns), scopes in alike.items():
+        tickets = iter(scopes.items())
+        while few := dict(islice(tickets, _FEW_SCOPES)):
+            yield most, columns, few
+
+
+def _columns_of(packed: EntryColumns) -> Columns:
+    return Columns(*packed[:-1], list(map(read_writer, packed.writers)) if packed.writers else ())
+
+
+def _page_of(rows: Sequence[Row]) -> Page:
+    if not rows:
+        return Page((), 0, 0)
+    return Page(tuple([entry_of(row[2:]) for row in rows if row[2] is not None]), rows[0][1], rows[0][0])

@@ -24,7 +24,6 @@ _LOST = (
 _BUSY = (
     1021, 1028, 1030, 1037, 1040, 1041, 1044, 1045, 1047, 1049, 1114, 1142, 1146, 1180, 1203, 1226, 1317, 1969, 3024,
 )  # disk full, too many connections, no such database or table, time-outs  # fmt: skip
-_PACKED_BYTES = 16 * 1024 * 1024  # which is what a server sends in one row, unless it is told otherwise
 _UNKNOWN_VARIABLE = 1193
 _OPTIONS = ("ssl", "ssl_ca", "unix_socket", "connect_timeout")
 
@@ -67,8 +66,7 @@ class MySQLDriver(ServerDriver):
             await self._run_sql(raw, "SET SESSION TRANSACTION READ ONLY")
         await self._run_sql(
             raw,
-            f"SET SESSION time_zone = '+00:00', group_concat_max_len = {_PACKED_BYTES}, innodb_lock_wait_timeout = %s,"
-            " sql_mode = 'STRICT_ALL_TABLES,"
+            "SET SESSION time_zone = '+00:00', innodb_lock_wait_timeout = %s, sql_mode = 'STRICT_ALL_TABLES,"
             "NO_ENGINE_SUBSTITUTION,NO_ZERO_DATE,NO_ZERO_IN_DATE,ERROR_FOR_DIVISION_BY_ZERO'",
             (max(1, int(self.lock_seconds)),),
         )

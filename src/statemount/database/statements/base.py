@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TypeAlias
 
 from statemount.database.query import Query, Row, Script
@@ -38,8 +38,8 @@ class StoreStatements(ABC):
         key: The name of the column, quoted where it has to be.
     """
 
-    most_packed: int = 2**63 - 1
-    """Of so many entries at most :meth:`list_columns` is asked for."""
+    packs_parts: bool = True
+    """Whether there are :meth:`list_columns` and :meth:`unpacked`."""
 
     _put_tombstone: str
 
@@ -116,7 +116,6 @@ class StoreStatements(ABC):
         exist.
         """
 
-    @abstractmethod
     def list_columns(
         self, wanted: Sequence[tuple[bytes, Part]], now: Timestamp, columns: frozenset[EntryColumn]
     ) -> Query:
@@ -127,22 +126,29 @@ class StoreStatements(ABC):
         Args:
             wanted: Scopes and parts that are all ranged, or all not.
         """
+        raise NotImplementedError
 
-    @abstractmethod
     def unpacked(self, row: Row, columns: frozenset[EntryColumn]) -> EntryColumns:
         """Return the columns that a row of :meth:`list_columns` holds.
 
         Raises:
             UnpackableError: It does not hold them as they are.
         """
+        raise NotImplementedError
 
     def list_whole(
         self, digests: Sequence[bytes], now: Timestamp, entries: int, size: int, columns: frozenset[EntryColumn]
     ) -> Query:
-        """Rows: digest, then as :meth:`list_columns`, of every live entry of each scope; asked for in an embedded database.
+        """Rows: what :meth:`unpacked_whole` takes, of every live entry of each scope.
 
         None of a scope that has no live entry, or more entries or bytes than this, expired ones included.
         """
+        raise NotImplementedError
+
+    def unpacked_whole(
+        self, rows: Sequence[Row], columns: frozenset[EntryColumn]
+    ) -> Iterator[tuple[bytes, EntryColumns]]:
+        """Give digest and columns of each scope of :meth:`list_whole` that the rows hold as it is."""
         raise NotImplementedError
 
     def size_of(self, digest: bytes) -> Query:

@@ -6,7 +6,7 @@ into a table may not fit into such a row, or not come out as it went in: this is
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, get_args
 
 from statemount.database.rows import EntryColumns
@@ -37,6 +37,18 @@ def wanted_of(columns: Collection[EntryColumn]) -> list[EntryColumn]:
 def names_of(columns: Collection[EntryColumn]) -> list[str]:
     """Return what columns are called in the tables, in the order of a row."""
     return [name for column, name in COLUMNS.items() if column in columns]
+
+
+def decoded(keys: Iterable[bytes]) -> list[str]:
+    """Return keys as texts.
+
+    Raises:
+        UnpackableError: One is no text.
+    """
+    try:
+        return list(map(bytes.decode, keys))
+    except ValueError as error:
+        raise UnpackableError("a key is no text") from error
 
 
 def columns_of(

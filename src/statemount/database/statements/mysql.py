@@ -5,17 +5,16 @@ A list of rows is joined as a derived table: a row constructor in ``IN`` is not 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from functools import cache, lru_cache
 from itertools import chain
-from typing import Any
 
 from statemount.database.query import Query, Row, Script
 from statemount.database.rows import EntryColumns, NewScope, Part, WriteSet
 from statemount.database.schema import TableNames
 from statemount.database.statements.base import StoreStatements, page_statements
-from statemount.database.statements.columns import MOST_BYTES, UnpackableError, columns_of, names_of, wanted_of
-from statemount.database.statements.packed import FIELD, integers_of, texts_of
+from statemount.database.statements.columns import UnpackableError, columns_of, decoded, names_of, wanted_of
 from statemount.database.statements.styles import percent
 from statemount.model import EntryColumn, Timestamp
 
@@ -51,7 +50,7 @@ def _items(head: str, tail: str) -> Callable[[int], str]:
 class MySQLStatements(StoreStatements):
     """Statements for ``asyncmy``."""
 
-    most_packed = 200  # the longest keys and writers of so many entries are no longer than a text may be here
+    packs_parts = False  # a text of many rows is a table on the disk to this server, which costs it more than rows do
 
     def __init__(self, tables: TableNames) -> None:
         super().__init__(tables, percent, key="`key`")
@@ -73,7 +72,7 @@ class MySQLStatements(StoreStatements):
             f" LEFT JOIN {t.entry} e ON e.scope_id = s.id AND e.`key` = p.p_key",
         )
         self._list_page = page_statements(self._page, key="`key`")
-        self._list_columns = cache(self._make_columns)
+        self._list_whole = cache(self._make_whole)
         self._find_revisions = _items(f"SELECT digest, id, revision FROM {t.scope} WHERE digest IN", "")
         self._revisions = _items(f"SELECT id, revision FROM {t.scope} WHERE id IN", "")
         self._find_scopes = _items(
@@ -154,49 +153,37 @@ class MySQLStatements(StoreStatements):
             " ON e.scope_id = s.id WHERE s.digest = %s ORDER BY e.`key`"
         )
 
-    def _make_columns(self, ranged: bool, columns: frozenset[EntryColumn]) -> Callable[[int], str]:
-        t, names = self.tables, names_of(columns)
-        bounds = " AND `key` >= %s AND `key` < %s" if ranged else ""
-        packed = ", ".join(
-            [
-                f"group_concat(`key` SEPARATOR '{FIELD}') AS packed_keys",
-                *[_PACK[column] for column in wanted_of(columns)],
-            ]
+    def _make_whole(self, columns: frozenset[EntryColumn]) -> Callable[[int], str]:
+        t, names = self.tables, ["`key`", *names_of(columns)]
+        return _items(
+            f"SELECT s.digest, s.revision, {', '.join([f'e.{name}' for name in names])} FROM {t.scope} s"
+            f" STRAIGHT_JOIN {t.entry} e ON e.scope_id = s.id WHERE s.entries <= %s AND s.size <= %s AND {_LIVE}"
+            " AND s.digest IN",
+            "",
         )
-        length = "sum(char_length(value))" if "value" in names else "0"
-        one = (
-            f"(SELECT %s, s.revision, (SELECT count(*) FROM {t.entry} WHERE scope_id = s.id AND {_LIVE}{bounds}),"
-            f" s.size > {MOST_BYTES}, e.* FROM {t.scope} s LEFT JOIN (SELECT count(*) AS packed, {length} AS size,"
-            f" {packed} FROM (SELECT {', '.join(['`key`', *names])} FROM {t.entry} WHERE scope_id ="
-            f" (SELECT id FROM {t.scope} WHERE digest = %s AND size <= {MOST_BYTES}) AND {_LIVE}{bounds}"
-            " ORDER BY `key` LIMIT %s OFFSET %s) p) e ON true WHERE s.digest = %s)"
-        )
-        return _sized("", one, one, " UNION ALL ", "")
 
-    def list_columns(
-        self, wanted: Sequence[tuple[bytes, Part]], now: Timestamp, columns: frozenset[EntryColumn]
+    def list_whole(
+        self, digests: Sequence[bytes], now: Timestamp, entries: int, size: int, columns: frozenset[EntryColumn]
     ) -> Query:
-        args: list[object] = []
-        for number, (digest, part) in enumerate(wanted):
-            counted, listed = ((part.prefix, part.end), (part.first, part.end)) if part.is_ranged else ((), ())
-            args += [number, now, *counted, digest, now, *listed, part.limit, part.offset, digest]
-        return Query(self._list_columns(wanted[0][1].is_ranged, columns)(len(wanted)), args)
+        return Query(self._list_whole(columns)(len(digests)), (entries, size, now, *digests))
 
-    def unpacked(self, row: Row, columns: frozenset[EntryColumn]) -> EntryColumns:
-        _, revision, total, is_too_large, count, size, packed_keys, *packed = row
-        if is_too_large:
-            raise UnpackableError("the scope is too large")
-        if not count:
-            return EntryColumns(total, revision)
-        try:
-            keys = packed_keys.decode().split(FIELD)
-            wanted = zip(wanted_of(columns), packed, strict=True)
-            found = {column: _UNPACK[column](text) for column, text in wanted}
-        except (ValueError, TypeError, AttributeError) as error:  # NULL where it was longer than the server sends
-            raise UnpackableError("a text is none of ours, or missing") from error
-        if "values" in found and sum(map(len, found["values"])) != size:
-            raise UnpackableError("a text was cut")
-        return columns_of(total, revision, count, keys, found)
+    def unpacked_whole(
+        self, rows: Sequence[Row], columns: frozenset[EntryColumn]
+    ) -> Iterator[tuple[bytes, EntryColumns]]:
+        if not rows:
+            return
+        digests, revisions, packed_keys, *packed = zip(*rows, strict=True)
+        begin = 0
+        while begin < len(digests):
+            count = digests.count(digests[begin])
+            part = slice(begin, begin + count)
+            begin += count
+            if digests[part] != digests[part][:1] * count:
+                return  # they are not in the order of a join of one scope after the other
+            found = dict(zip(wanted_of(columns), [column[part] for column in packed], strict=True))
+            with suppress(UnpackableError):
+                keys = decoded(packed_keys[part])
+                yield digests[part][0], columns_of(count, revisions[part][0], count, keys, found)
 
     def read_by_id(self, pairs: Sequence[tuple[int, bytes]]) -> Query:
         return Query(self._read_by_id(len(pairs)), _flat(pairs))
@@ -265,22 +252,6 @@ class MySQLStatements(StoreStatements):
     def drop_scopes(self, ids: Sequence[int]) -> Script[None]:
         for make in self._drop:
             yield Query(make(len(ids)), ids)
-
-
-_PACK: Mapping[EntryColumn, str] = {
-    "values": f"group_concat(value SEPARATOR '{FIELD}') AS packed_values",
-    "updated_at": "group_concat(updated_at) AS packed_updated_at",
-    "revisions": "group_concat(revision) AS packed_revisions",
-    "expires_at": "group_concat(ifnull(expires_at, 'null')) AS packed_expires_at",
-    "writers": f"group_concat(ifnull(writer, '') SEPARATOR '{FIELD}') AS packed_writers",
-}
-_UNPACK: Mapping[EntryColumn, Callable[[str], Sequence[Any]]] = {
-    "values": texts_of,
-    "updated_at": integers_of,
-    "revisions": integers_of,
-    "expires_at": integers_of,
-    "writers": texts_of,
-}
 
 
 def _flat(rows: Sequence[Sequence[object]]) -> list[object]:

@@ -9,7 +9,7 @@ from statemount.database.query import Query, Row, Script
 from statemount.database.rows import EntryColumns, NewScope, Part, WriteSet
 from statemount.database.schema import TableNames
 from statemount.database.statements.base import StoreStatements, page_statements
-from statemount.database.statements.columns import MOST_BYTES, UnpackableError, columns_of, names_of, wanted_of
+from statemount.database.statements.columns import MOST_BYTES, UnpackableError, columns_of, decoded, names_of, wanted_of
 from statemount.database.statements.styles import numbered
 from statemount.model import EntryColumn, Timestamp
 
@@ -160,10 +160,7 @@ class PostgreSQLStatements(StoreStatements):
             raise UnpackableError("the scope is too large")
         if packed_keys is None:
             return EntryColumns(total, revision)
-        try:
-            keys = list(map(bytes.decode, packed_keys))
-        except ValueError as error:
-            raise UnpackableError("somebody else's row") from error
+        keys = decoded(packed_keys)
         return columns_of(total, revision, len(keys), keys, dict(zip(wanted_of(columns), found, strict=True)))
 
     def read_by_id(self, pairs: Sequence[tuple[int, bytes]]) -> Query:

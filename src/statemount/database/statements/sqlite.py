@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from functools import cache, partial
 from typing import Any
 
@@ -202,6 +203,13 @@ class SQLiteStatements(StoreStatements):
     ) -> Query:
         sql, args = filled(self._list_whole(columns), [(digest,) for digest in digests])
         return Query(sql, [*args, now, entries, size])
+
+    def unpacked_whole(
+        self, rows: Sequence[Row], columns: frozenset[EntryColumn]
+    ) -> Iterator[tuple[bytes, EntryColumns]]:
+        for row in rows:
+            with suppress(UnpackableError):
+                yield row[0], self.unpacked(row, columns)
 
     def unpacked(self, row: Row, columns: frozenset[EntryColumn]) -> EntryColumns:
         _, revision, total, is_too_large, count, keys, *packed = row
