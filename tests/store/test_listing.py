@@ -143,14 +143,14 @@ async def test_columns_are_those_of_the_rows(database_url: str, clock: FakeClock
     async with AsyncExitStack() as stack:
         store, _ = await opened(stack, database_url)
         await store.apply(other_scope, sets, writer=Writer("api"))
-        for change in _CHANGES[dialect]:
+        table, scopes = TableNames().entry, TableNames().scope
+        where = f"{_WHERE[dialect]} AND scope_id = (SELECT id FROM {scopes} WHERE task_id = 'load')"
+        changes = [f"UPDATE {table} SET {change} WHERE {where}" for change in _CHANGES[dialect]]
+        changes.append(f"UPDATE {scopes} SET size = {2**40} WHERE task_id = 'load'")
+        for change in changes:
             await store.apply(scope, [Clear(), *sets], writer=Writer("api", subject="ann"))
             async with outsider(database_url) as other:
-                table, scopes = TableNames().entry, TableNames().scope
-                await other.run(
-                    f"UPDATE {table} SET {change} WHERE {_WHERE[dialect]}"
-                    f" AND scope_id = (SELECT id FROM {scopes} WHERE task_id = 'load')"
-                )
+                await other.run(change)
             for part in _PARTS:
                 choices = [columns for columns in _CHOICES if part.keys_only == ("values" not in columns)]
                 asked = [

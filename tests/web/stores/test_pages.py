@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from statemount.model import Entry, Scope, TaskScope, Writer
@@ -129,7 +129,7 @@ def _expected(target: str, scope: Scope, live: Sequence[Entry], query: dict[str,
     return f'{{"{whole}":[{",".join(texts)}],"total_entries":{len(counted)}}}'
 
 
-@SETTINGS
+@settings(SETTINGS, max_examples=30)
 @given(rows=_rows, query=_queries)
 async def test_lists_are_their_entries(
     pages_place: Place, rows: list[tuple[str, str, int | None, Writer | None, int]], query: dict[str, Any]

@@ -12,8 +12,8 @@ from typing import Any, get_args
 from statemount.database.rows import EntryColumns
 from statemount.model import EntryColumn
 
-MOST_BYTES = 4 * 1024 * 1024
-"""Larger scopes are not listed in this way, so that no row is larger than a server sends."""
+MOST_BYTES = 16 * 1024 * 1024
+"""Larger scopes are not listed in this way: the row would be one piece of memory at each end."""
 
 COLUMNS: Mapping[EntryColumn, str] = {
     "updated_at": "updated_at",

@@ -137,8 +137,8 @@ class PostgreSQLStatements(StoreStatements):
         )
         packed = ", ".join(f"array_agg(p.{name}) AS {name}" for name in names)
         return (
-            f"SELECT w.number - 1, s.revision, (SELECT count(*) FROM {t.entry} c WHERE c.scope_id = s.id"
-            f" AND (c.expires_at IS NULL OR c.expires_at > $2){counted}), s.size > {MOST_BYTES}, e.*"
+            f"SELECT w.number - 1, s.revision, CASE WHEN s.size <= {MOST_BYTES} THEN (SELECT count(*) FROM {t.entry} c"
+            f" WHERE c.scope_id = s.id AND (c.expires_at IS NULL OR c.expires_at > $2){counted}) END, e.*"
             f" FROM unnest($1::bytea[], $3::bigint[], $4::bigint[]{bounds}) WITH ORDINALITY"
             f" AS w (digest, most, passed{bound_names}, number) JOIN {t.scope} s ON s.digest = w.digest"
             f" LEFT JOIN LATERAL (SELECT {packed} FROM (SELECT {', '.join(names)} FROM {t.entry} p"
@@ -155,8 +155,8 @@ class PostgreSQLStatements(StoreStatements):
         return Query(self._list_columns(ranged, columns), (digests, now, *numbers, *bounds))
 
     def unpacked(self, row: Row, columns: frozenset[EntryColumn]) -> EntryColumns:
-        _, revision, total, is_too_large, packed_keys, *found = row
-        if is_too_large:
+        _, revision, total, packed_keys, *found = row
+        if total is None:
             raise UnpackableError("the scope is too large")
         if packed_keys is None:
             return EntryColumns(total, revision)

@@ -145,23 +145,24 @@ class SQLiteStatements(StoreStatements):
             f"DELETE FROM {t.scope} WHERE id = ?",
         ]
 
-    def _page_of(self, ranged: bool, columns: str, bound: str = "") -> tuple[str, str]:
+    def _page_of(self, ranged: bool, columns: str, most_bytes: int | None = None) -> tuple[str, str]:
         """Return what finds the scope and counts, as ``s``, and what selects the entries.
 
         Args:
-            bound: Of the scopes whose entries are selected.
+            most_bytes: Nothing is counted and selected of a larger scope.
         """
         entry, scope = self.tables.entry, self.tables.scope
         live = "(expires_at IS NULL OR expires_at > ?2)"
         counted, listed = (" AND key >= ?5 AND key < ?6", " AND key >= ?7 AND key < ?6") if ranged else ("", "")
+        count = f"(SELECT count(*) FROM {entry} WHERE scope_id = {scope}.id AND {live}{counted})"
+        if most_bytes is not None:
+            count = f"CASE WHEN size <= {most_bytes} THEN {count} END"
         found = (
-            f"WITH s (id, revision, size, live) AS MATERIALIZED (SELECT id, revision, size,"
-            f" (SELECT count(*) FROM {entry} WHERE scope_id = {scope}.id AND {live}{counted})"
-            f" FROM {scope} WHERE digest = ?1)"
+            f"WITH s (id, revision, live) AS MATERIALIZED (SELECT id, revision, {count} FROM {scope} WHERE digest = ?1)"
         )
         return found, (
-            f"SELECT {columns} FROM {entry} WHERE scope_id = (SELECT id FROM s{bound}) AND {live}{listed}"
-            " ORDER BY key LIMIT ?3 OFFSET ?4"
+            f"SELECT {columns} FROM {entry} WHERE scope_id = (SELECT id FROM s WHERE live IS NOT NULL)"
+            f" AND {live}{listed} ORDER BY key LIMIT ?3 OFFSET ?4"
         )
 
     def _page(self, ranged: bool, columns: str) -> str:
@@ -172,17 +173,17 @@ class SQLiteStatements(StoreStatements):
         )
 
     def _make_columns(self, ranged: bool, columns: frozenset[EntryColumn]) -> str:
-        found, page = self._page_of(ranged, ", ".join(["key", *names_of(columns)]), f" WHERE size <= {MOST_BYTES}")
+        found, page = self._page_of(ranged, ", ".join(["key", *names_of(columns)]), MOST_BYTES)
         number = "?8" if ranged else "?5"
         return (
-            f"{found} SELECT {number}, s.revision, s.live, s.size > {MOST_BYTES}, {_packed(columns)}"
+            f"{found} SELECT {number}, s.revision, s.live, {_packed(columns)}"
             f" FROM s LEFT JOIN ({page}) e ON true GROUP BY s.id"
         )
 
     def _make_whole(self, columns: frozenset[EntryColumn]) -> Callable[[int], str]:
         t = self.tables
         return sized(
-            f"SELECT s.digest, s.revision, NULL, false, {_packed(columns)} FROM {t.scope} s"
+            f"SELECT s.digest, s.revision, count(*), {_packed(columns)} FROM {t.scope} s"
             f" CROSS JOIN {t.entry} e ON e.scope_id = s.id WHERE s.digest IN (",
             "?",
             ") AND (e.expires_at IS NULL OR e.expires_at > ?) AND s.entries <= ? AND s.size <= ? GROUP BY s.digest",
@@ -212,15 +213,15 @@ class SQLiteStatements(StoreStatements):
                 yield row[0], self.unpacked(row, columns)
 
     def unpacked(self, row: Row, columns: frozenset[EntryColumn]) -> EntryColumns:
-        _, revision, total, is_too_large, count, keys, *packed = row
-        if is_too_large:
+        _, revision, total, count, keys, *packed = row
+        if total is None:
             raise UnpackableError("the scope is too large")
         if keys is None:
             return EntryColumns(total, revision)
         try:
             wanted = zip(wanted_of(columns), packed, strict=True)
             found = {column: _UNPACK[column](text) for column, text in wanted}
-            return columns_of(count if total is None else total, revision, count, _decoded(keys), found)
+            return columns_of(total, revision, count, _decoded(keys), found)
         except (ValueError, TypeError) as error:
             raise UnpackableError("somebody else's row") from error
 
