@@ -13,7 +13,7 @@ from pydantic import TypeAdapter
 
 from statemount.model import AssetScope, Columns, Entry, TaskScope, Writer, from_datetime, to_datetime
 from statemount.web.answers import AssetStateStoreResponse, TaskStateStoreResponse
-from statemount.web.entries import asset_entry, asset_entry_with_writer, task_entry, time_text
+from statemount.web.entries import asset_entry, asset_entry_with_writer, is_json, task_entry, time_text
 from statemount.web.pages import page_response
 
 _DATETIME: TypeAdapter[datetime] = TypeAdapter(datetime)
@@ -104,3 +104,28 @@ def test_page() -> None:
         "total_entries": 17,
     }
     assert json.loads(page_response("things", _TASK, Columns(0, 0)).body) == {"things": [], "total_entries": 0}
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        ["1", "2"],
+        ["1", "[1", "2]", "3,4"],
+        ['{"a":1', "2}", "3,4"],
+        ['"', '"', "1,2"],
+        ["", "1,2"],
+        ["1,2,3", "4"],
+        ["1 ", " 2"],
+        ["[", "]", "1,2"],
+        ["[" * 400 + "]" * 400],
+        ["1e999", "NaN"],
+    ],
+)
+def test_values_of_a_list_that_are_no_json(values: list[str]) -> None:
+    """Each value is looked at for itself, whatever the values beside it are."""
+    keys = [f"{number}" for number in range(len(values))]
+    response = page_response("things", _TASK, Columns(len(values), 1, keys, values, [0] * len(values)))
+    found = json.loads(response.body)["things"]
+    assert [(entry["key"], entry["value"] is None) for entry in found] == [
+        (key, not is_json(value)) for key, value in zip(keys, values, strict=True)
+    ]

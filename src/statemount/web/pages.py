@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterable, Sequence
-from functools import partial
 from json.encoder import encode_basestring_ascii
+from secrets import token_hex
 
 from pydantic_core import from_json
 
 from statemount.model import Columns, Scope, Timestamp, Writer
 from statemount.web.entries import expiry_text, revision_text, stored_value, writer_text
 from statemount.web.responses import JSON, Header, Response, etag
-
-_parse = partial(from_json, allow_inf_nan=False, cache_strings="none")
 
 
 def page_response(
@@ -72,15 +69,34 @@ def _objects(fields: Sequence[tuple[str, Sequence[str]]], count: int) -> list[st
 
 
 def _values(scope: Scope, page: Columns) -> Sequence[str]:
+    if _are_json(page.values):
+        return page.values
+    return [stored_value(scope, key, value) for key, value in zip(page.keys, page.values, strict=True)]
+
+
+def _are_json(texts: Sequence[str]) -> bool:
+    """Tell whether each text is JSON for certain; False: one by one they may be.
+
+    They are read at once, as one array in which a mark stands before each text, and behind the last. Nobody can have
+    put the mark into a text, for nobody knows it. So where the marks are every other item of the array there is one
+    item between two of them, and that is the text.
+    """
     try:
-        deque(map(_parse, page.values), 0)
+        items = from_json(f'["{_MARK}",{_BETWEEN.join(texts)},"{_MARK}"]', allow_inf_nan=False, cache_strings="none")
     except (ValueError, TypeError):
-        return [stored_value(scope, key, value) for key, value in zip(page.keys, page.values, strict=True)]
-    return page.values
+        return False
+    return len(items) == 2 * len(texts) + 1 and items[::2] == [_MARK] * (len(texts) + 1)
+
+
+_MARK = token_hex(16)
+_BETWEEN = f',"{_MARK}",'
 
 
 def _times(timestamps: Sequence[Timestamp | None]) -> Sequence[str]:
-    texts = {timestamp: expiry_text(timestamp) for timestamp in set(timestamps)}  # what came together has one time
+    different = set(timestamps)
+    if len(different) == 1:  # what was written together, or has no end
+        return [expiry_text(timestamps[0])] * len(timestamps)
+    texts = {timestamp: expiry_text(timestamp) for timestamp in different}
     return [texts[timestamp] for timestamp in timestamps]
 
 
