@@ -132,8 +132,9 @@ class PostgreSQL(Server):
     @override
     def clean(self, url: str, directory: Path) -> str:
         tables = [name for (name,) in self._run(url, _TABLES_OF.format(schema="'public'"))]
-        if names := ", ".join(f'"{name}"' for name in tables if _holds_rows_of_tests(name)):
-            self._run(url, f"TRUNCATE {names}")
+        # Unlike TRUNCATE, which makes new files, this takes no longer than there are rows.
+        deletions = [f'DELETE FROM "{name}"' for name in tables if _holds_rows_of_tests(name)]
+        self._run(url, "; ".join(["SET synchronous_commit = off", *deletions]))
         return url
 
     @override
