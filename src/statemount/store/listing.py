@@ -24,6 +24,7 @@ _FEW = 200
 
 _FEW_BYTES = 64 * 1024
 _FEW_SCOPES = 16  # in one statement
+_LOOK_UPS = 10  # so long may it take to read a small scope, whose rows lie side by side
 
 _Columns: TypeAlias = frozenset[EntryColumn]
 
@@ -52,7 +53,7 @@ class GroupList:
         now = self._clock()
         for most, columns, tickets in _small(group):
             query = self._statements.list_whole(list(tickets), now, most, _FEW_BYTES, columns)
-            rows = self._connections.read_at_once(query, most * len(tickets)) or ()
+            rows = self._connections.read_at_once(query, _LOOK_UPS * len(tickets)) or ()
             for ticket, found in self._parts_of_whole(tickets, rows, columns):
                 ticket.succeed(found)
         for ticket in group:
