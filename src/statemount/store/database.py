@@ -77,7 +77,7 @@ class DatabaseStore(Store):
         self._statements = make_store_statements(connections.url.dialect, tables)
         self._clock = clock
         self._options = options or StoreOptions()
-        ids = ScopeIds()
+        ids = ScopeIds(connections)
         self._commit = GroupCommit(connections, self._statements, ids, clock, self._options)
         self._sweep = Sweep(connections, self._statements, clock, self._options)
         self._log = Log(connections, self._statements, ids)
