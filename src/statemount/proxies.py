@@ -24,7 +24,9 @@ from statemount.model import (
     Asset,
     AssetScope,
     Change,
+    Columns,
     Entry,
+    EntryColumn,
     History,
     LogTail,
     MappedTask,
@@ -70,6 +72,22 @@ class RuntimeStore(Store):
     ) -> Page:
         store = (await self._runtimes.current()).store
         return await store.list(scope, limit=limit, offset=offset, prefix=prefix, after=after, keys_only=keys_only)
+
+    @override
+    async def list_columns(
+        self,
+        scope: Scope,
+        *,
+        columns: Collection[EntryColumn],
+        limit: int,
+        offset: int = 0,
+        prefix: str = "",
+        after: str | None = None,
+    ) -> Columns:
+        runtime = self._runtimes.running() or await self._runtimes.current()
+        return await runtime.store.list_columns(
+            scope, columns=columns, limit=limit, offset=offset, prefix=prefix, after=after
+        )
 
     @override
     def apply(
