@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from hypothesis import settings
@@ -33,9 +35,24 @@ def pytest_sessionstart(session: pytest.Session) -> None:
             pytest.exit(f"{NAMES[kind]} at {url} cannot be reached: {error!r}", returncode=pytest.ExitCode.USAGE_ERROR)
 
 
+# What is about databases runs on each of them. What only has one below it runs on the embedded ones, and on one server.
+_ON_EVERY_SERVER = ("contract", "database", "directory", "life", "processes", "service", "store", "watching")
+_SERVERS = ("postgresql", "mysql")
+
+
+def _takes_turns(metafunc: pytest.Metafunc) -> bool:
+    directory = metafunc.definition.path.relative_to(Path(__file__).parent).parts[0]
+    return directory not in _ON_EVERY_SERVER and set(_SERVERS) <= set(requested_urls())
+
+
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Run a test once on every kind of database that it can use and that the run is asked to use."""
+    """Run a test once on every kind of database that it can use and that the run is asked to use.
+
+    Of two servers a test that takes turns runs on one, always the same one.
+    """
     kinds = list(requested_urls())
+    if _takes_turns(metafunc):
+        kinds.remove(_SERVERS[zlib.crc32(metafunc.definition.nodeid.encode()) % len(_SERVERS)])
     if "database_kind" in metafunc.fixturenames:
         metafunc.parametrize("database_kind", [kind for kind in kinds if kind != "memory"], scope="session")
     if "backend_kind" in metafunc.fixturenames:

@@ -19,7 +19,9 @@ from statemount.model import (
     Asset,
     AssetScope,
     Change,
+    Columns,
     Entry,
+    EntryColumn,
     History,
     LogTail,
     MappedTask,
@@ -95,6 +97,26 @@ class Store(Resource):
             after: Begin with the first key that is greater than this; those before it are counted all the same.
             keys_only: Leave the values where they are, however long: each comes as an empty text.
         """
+
+    async def list_columns(
+        self,
+        scope: Scope,
+        *,
+        columns: Collection[EntryColumn],
+        limit: int,
+        offset: int = 0,
+        prefix: str = "",
+        after: str | None = None,
+    ) -> Columns:
+        """Return what :meth:`list` returns, as columns: a store that has them so need not make an object of each entry.
+
+        Args:
+            columns: What is wanted besides the keys.
+        """
+        page = await self.list(
+            scope, limit=limit, offset=offset, prefix=prefix, after=after, keys_only="values" not in columns
+        )
+        return Columns.of_page(page, columns)
 
     @abstractmethod
     async def apply(
@@ -441,6 +463,10 @@ class Revocations(Resource):
 
     async def is_empty(self) -> bool:
         """Tell whether nothing at all is revoked, so that nobody need be asked about; False = it is not known."""
+        return False
+
+    def is_known_to_be_empty(self) -> bool:
+        """Tell whether :meth:`is_empty` would say so without a look-up: it is not asked then."""
         return False
 
 

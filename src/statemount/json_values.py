@@ -43,10 +43,22 @@ def load_json(text: str) -> JsonValue:
     """
     try:
         if len(text) <= _SAFE_DIGITS or _MANY_DIGITS.search(text) is None:
-            return json.loads(text)
+            return _loads(text)
         return json.loads(text, parse_int=_parse_long_integer)
     except RecursionError as error:
         raise UnstorableError(_TOO_DEEP) from error
+
+
+_decode_value = json.JSONDecoder().raw_decode
+
+
+def _loads(text: str) -> JsonValue:
+    """Decode as json.loads does, which looks for blanks around the value first: there are none most of the time."""
+    try:
+        value, end = _decode_value(text)
+    except json.JSONDecodeError:
+        return json.loads(text)
+    return value if end == len(text) else json.loads(text)
 
 
 def _parse_long_integer(digits: str) -> int:

@@ -24,7 +24,9 @@ from statemount.model import (
     Asset,
     AssetScope,
     Change,
+    Columns,
     Entry,
+    EntryColumn,
     History,
     LogTail,
     MappedTask,
@@ -70,6 +72,22 @@ class RuntimeStore(Store):
     ) -> Page:
         store = (await self._runtimes.current()).store
         return await store.list(scope, limit=limit, offset=offset, prefix=prefix, after=after, keys_only=keys_only)
+
+    @override
+    async def list_columns(
+        self,
+        scope: Scope,
+        *,
+        columns: Collection[EntryColumn],
+        limit: int,
+        offset: int = 0,
+        prefix: str = "",
+        after: str | None = None,
+    ) -> Columns:
+        runtime = self._runtimes.running() or await self._runtimes.current()
+        return await runtime.store.list_columns(
+            scope, columns=columns, limit=limit, offset=offset, prefix=prefix, after=after
+        )
 
     @override
     def apply(
@@ -322,10 +340,11 @@ class RuntimeAuthenticator(Authenticator):
         runtime = self._runtimes.running() or await self._runtimes.current()
         identity = await runtime.authenticator.authenticate(asgi_scope, route_set)
         revocations = runtime.revocations
-        if revocations is not None and not await revocations.is_empty():
-            credentials = identity.credentials
-            if credentials and await revocations.are_any_revoked(credentials):
-                raise InvalidTokenError("the credentials are revoked")
+        if revocations is None or revocations.is_known_to_be_empty() or await revocations.is_empty():
+            return identity
+        credentials = identity.credentials
+        if credentials and await revocations.are_any_revoked(credentials):
+            raise InvalidTokenError("the credentials are revoked")
         return identity
 
     @override

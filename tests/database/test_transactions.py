@@ -296,3 +296,26 @@ async def test_writers_of_sqlite_take_turns(scratch_url: str) -> None:
                 *(each.write(increment) for _ in range(20) for each in (connections, others)),
             )
         assert (await connections.read(ask("SELECT x FROM t")))[0][0] == 40
+
+
+async def test_a_group_of_which_a_later_part_fails(server_kind: str, server_url: str) -> None:
+    """A set whose line of the log cannot be written leaves no entry behind, and the connection is good afterwards."""
+    async with connected(server_url) as connections, outsider(server_url) as other:
+        store = DatabaseStore(connections, tables=TableNames(), clock=FakeClock())
+        await store.open()
+        scope = AssetScope(1)
+        await store.apply(scope, [Set("k", "1")], writer=None)
+        columns = "scope_id, revision, kind, changed_at, size"
+        line = f"SELECT id, revision + 1, 'set', 0, 0 FROM {TableNames().scope}"
+        await other.run(f"INSERT INTO {TableNames().change} ({columns}) {line}")
+        with pytest.raises(UnavailableError):
+            await store.apply(scope, [Set("k", "2")], writer=None)
+        found = await store.read(scope, "k")
+        assert found is not None
+        assert found.value == "1"
+        await other.run(f"DELETE FROM {TableNames().change} WHERE changed_at = 0")
+        await store.apply(scope, [Set("k", "3")], writer=None)
+        found = await store.read(scope, "k")
+        assert found is not None
+        assert found.value == "3"
+        await store.close()

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import os
+import socket
 import sqlite3
+import time
 from pathlib import Path
 from typing import Any
 
@@ -324,6 +327,36 @@ async def test_several_hosts(database_kind: str, empty_database_url: str) -> Non
         assert [tuple(row) for row in await connections.read(ask("SELECT 7"))] == [(7,)]
         await connections.upgrade(TableNames("elsewhere_"))
         assert await schema_version(connections, TableNames("elsewhere_")) == SCHEMA_VERSION
+
+
+async def test_a_host_that_does_not_answer(database_kind: str, empty_database_url: str) -> None:
+    """A host whose machine is off, or that stands still, costs its share of the time, once: the next one is asked."""
+    if database_kind != "postgresql":
+        return
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        user, at, place = empty_database_url.partition("://")[2].rpartition("@")
+        host, _, name = place.partition("/")
+        url = f"postgresql://{user}{at}127.0.0.1:{silent.getsockname()[1]},{host}/{name}?timeout=4"
+        async with connected(url, connect_seconds=3.5) as connections:
+            began = time.monotonic()
+            await asyncio.gather(*(connections.read(ask("SELECT pg_sleep(0.1)")) for _ in range(3)))
+            assert time.monotonic() - began < 1.9
+            await connections.upgrade(TableNames("elsewhere_"))
+
+
+@pytest.mark.parametrize(
+    ("text", "hosts", "of_the_last"),
+    [
+        ("postgresql://u:p%40@one:5432,two/name?a=b", ["one:5432", "two"], "postgresql://u:p%40@two/name?c=d"),
+        ("postgresql+asyncpg://[::1]:5433/name", ["[::1]:5433"], "postgresql://[::1]:5433/name?c=d"),
+        ("postgres://u@/name?host=/run/postgresql", [""], "postgresql://u@/name?c=d"),
+    ],
+)
+def test_the_hosts_of_a_url(text: str, hosts: list[str], of_the_last: str) -> None:
+    """Each host of a URL can be asked by itself, with everything else as it is."""
+    url = DatabaseUrl(text)
+    assert url.hosts == hosts
+    assert url.with_query("c=d", host=hosts[-1]) == of_the_last
 
 
 _AUTHORITY = """\

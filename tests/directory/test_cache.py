@@ -566,3 +566,32 @@ async def test_failed_changes_are_forgotten_too(registry: CachedRegistry, inner:
         await registry.register_task_instances([task_instance(inlets=(Asset(999, "a", "a"),))])
     await registry.task_scope(NEW.id)
     assert inner.asked == ["asset", "asset_by_name", "asset_by_uri", "task_instance"]
+
+
+class _LateDirectory(WatchedDirectory):
+    """Gives its answers when it is told to."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.late: list[asyncio.Future[TaskInstance | None]] = []
+
+    def task_instance_soon(self, task_instance_id: UUID) -> asyncio.Future[TaskInstance | None]:
+        self.late.append(asyncio.get_running_loop().create_future())
+        return self.late[-1]
+
+
+async def test_an_answer_from_before_a_change_is_not_remembered(clock: Clock) -> None:
+    """Whoever asked before a task instance was registered may hear the old answer; nobody does who asks later."""
+    inner = _LateDirectory()
+    registry = CachedRegistry(inner, clock=clock)
+    early = asyncio.ensure_future(registry.task_scope(NEW.id))
+    await until(lambda: len(inner.late) == 1)
+    await registry.register_task_instances([NEW])
+    inner.late[0].set_result(None)
+    assert await early is None
+    later = asyncio.ensure_future(registry.task_scope(NEW.id))
+    await until(lambda: len(inner.late) == 2)
+    inner.late[1].set_result(NEW)
+    assert await later == NEW.scope
+    assert await registry.task_scope(NEW.id) == NEW.scope
+    assert len(inner.late) == 2

@@ -67,14 +67,26 @@ class Racer:
     Args:
         ports: Of the servers.
         seed: Of its decisions.
+        place: The task and the asset whose keys it uses.
+        rest: Seconds between two calls.
     """
 
-    def __init__(self, race: Race, name: str, ports: Sequence[int], seed: object) -> None:
+    def __init__(
+        self,
+        race: Race,
+        name: str,
+        ports: Sequence[int],
+        seed: object,
+        *,
+        place: str = "race",
+        rest: float = 0.0,
+    ) -> None:
         self._race = race
         self._name = name
         self._random = random.Random(f"{seed} {name}")
         self._connections = [Connection(port) for port in ports]
-        self._targets = [task("race"), asset("race", name)]
+        self._targets = [task(place), asset(place, name)]
+        self._rest = rest
         self._values = itertools.count()
         self._seen: dict[tuple[Target, str], int] = defaultdict(lambda: ABSENT)
 
@@ -83,6 +95,7 @@ class Racer:
         try:
             while goes_on():
                 await self._turn()
+                await asyncio.sleep(self._rest)
         finally:
             for connection in self._connections:
                 connection.close()

@@ -193,6 +193,8 @@ class Connection:
             raise
 
     async def _exchange(self, message: bytes) -> Answer:
+        if self._streams is not None and self._streams[0].at_eof():  # a server ends what is idle for long
+            self.close()
         if self._streams is None:
             self._streams = await asyncio.open_connection("127.0.0.1", self._port)
         reader, writer = self._streams

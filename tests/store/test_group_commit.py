@@ -6,7 +6,7 @@ import asyncio
 import contextvars
 import logging
 import threading
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
 import pytest
@@ -24,7 +24,7 @@ from statemount.store.database import DatabaseStore
 from statemount.store.options import StoreOptions
 from statemount.store.scope_ids import ScopeIds
 from tests.clock import SECOND, FakeClock
-from tests.database.support import outsider
+from tests.database.support import Proxy, at, outsider
 
 pytestmark = pytest.mark.anyio
 
@@ -419,13 +419,54 @@ async def test_scopes_that_go_while_they_are_waited_for(server_url: str, clock: 
         assert (await clearing).results == (Result("unchanged", 0),)
 
 
+async def read_key(store: DatabaseStore) -> bool:
+    """Read a key of the task; tell whether it was right to find nothing."""
+    return await store.read(TASK, "k") is None
+
+
+async def write_key(store: DatabaseStore) -> bool:
+    """Write another key of the task; tell whether that made its scope."""
+    outcome = await store.apply(TASK, [Set("new", "1")], writer=WRITER)
+    return outcome.results[0].status == "changed" and await keys_of(store, TASK) == ["new"]
+
+
+async def ask_revision(store: DatabaseStore) -> bool:
+    """Ask for the revision of the task's state; tell whether it has none."""
+    return await store.revisions([TASK]) == {TASK: 0}
+
+
+@pytest.mark.parametrize("ask", [read_key, write_key, ask_revision])
+async def test_a_copy_that_takes_over(
+    server_url: str, clock: FakeClock, ask: Callable[[DatabaseStore], Awaitable[bool]]
+) -> None:
+    """Where connections break, another server may answer next, which lacks what was written last: there the id of a
+    scope may be another one's, which is not touched.
+    """
+    other_task = TaskScope("dag", "run", "other")
+    async with Proxy(server_url) as proxy, opened(at(server_url, proxy.port), clock) as (store, _):
+        await store.apply(TASK, [Set("k", "1")], writer=WRITER)
+        async with outsider(server_url) as other:
+            digest = scope_digest(other_task).hex()
+            literal = f"x'{digest}'" if server_url.startswith("mysql") else f"'\\x{digest}'"
+            await other.run(f"UPDATE statemount_scope SET task_id = 'other', digest = {literal}")
+        proxy.cut()
+        assert await ask(store)
+        assert await keys_of(store, other_task) == ["k"]
+
+
 def test_few_ids_are_remembered() -> None:
-    """The memory for scopes is bounded: the oldest one goes first."""
-    ids = ScopeIds(size=2)
+    """The memory for scopes is bounded: the oldest one goes first. All are forgotten with the connections."""
+    connections = Connections(DatabaseUrl("sqlite://"))
+    ids = ScopeIds(connections, size=2)
     for number in range(3):
-        ids.remember(AssetScope(number), number)
-    ids.remember(AssetScope(2), 20)
+        ids.remember(AssetScope(number), number, since=0)
+    ids.remember(AssetScope(2), 20, since=0)
     assert [ids.get(AssetScope(number)) for number in range(3)] == [None, 1, 20]
     ids.forget(AssetScope(2))
     ids.forget(AssetScope(2))
     assert ids.get(AssetScope(2)) is None
+    connections.losses += 1
+    ids.remember(AssetScope(2), 21, since=0)
+    assert [ids.get(AssetScope(number)) for number in range(3)] == [None, None, None]
+    ids.remember(AssetScope(2), 22, since=1)
+    assert ids.get(AssetScope(2)) == 22

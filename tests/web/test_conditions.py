@@ -13,12 +13,12 @@ from statemount.client import UnexpectedAnswerError
 from statemount.client.calls import Call
 from statemount.client.refusals import refusal_of
 from statemount.errors import PreconditionFailedError
-from statemount.model import Entry, Page, Scope
+from statemount.model import AssetScope, Columns, Scope
 from statemount.mount import StateMount
 from statemount.operations import Condition
 from statemount.web.conditions import MAX_HEADER_BYTES, condition_of, unchanged
-from statemount.web.entries import page_response
 from statemount.web.errors import MalformedConditionError
+from statemount.web.pages import page_response
 from statemount.web.requests import Message, Request
 from tests.contract.rows import OWN, USER
 from tests.contract.transports import Answer, ask, scope_of
@@ -336,9 +336,11 @@ def _request(*headers: tuple[bytes, bytes]) -> Request:
 
 def test_a_revision_that_somebody_else_wrote() -> None:
     """A revision that is no number, which SQLite keeps if others write it, is shown as none, and breaks nothing."""
-    entry = Entry("k", "1", NOON, cast("int", 'x"\r\n'))
-    answer = page_response("things", ['{"key":"k"}'], Page((entry,), 1, entry.revision), has_revisions=True)
-    assert json.loads(answer.body) == {"things": [{"key": "k", "revision": 0}], "total_entries": 1}
+    revision = cast("int", 'x"\r\n')
+    page = Columns(1, revision, ["k"], updated_at=[NOON], revisions=[revision])
+    answer = page_response("things", AssetScope(1), page, has_values=False, has_revisions=True)
+    (entry,) = json.loads(answer.body)["things"]
+    assert (entry["key"], entry["revision"]) == ("k", 0)
     assert (b"etag", b'"0"') in answer.headers
 
 

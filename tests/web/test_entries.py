@@ -11,9 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
-from statemount.model import AssetScope, Entry, Page, TaskScope, Writer, from_datetime, to_datetime
+from statemount.model import AssetScope, Columns, Entry, TaskScope, Writer, from_datetime, to_datetime
 from statemount.web.answers import AssetStateStoreResponse, TaskStateStoreResponse
-from statemount.web.entries import asset_entry, asset_entry_with_writer, page_response, task_entry, time_text
+from statemount.web.entries import asset_entry, asset_entry_with_writer, is_json, task_entry, time_text
+from statemount.web.pages import page_response
 
 _DATETIME: TypeAdapter[datetime] = TypeAdapter(datetime)
 _TASK = TaskScope("d", "r", "t")
@@ -93,6 +94,38 @@ def test_entry_of_an_asset(writer: Writer | None) -> None:
 
 def test_page() -> None:
     """A list has its name, its entries in their order, and how many there are in all."""
-    response = page_response("things", ['{"a":1}', '{"b":2}'], Page((), 17, 3))
-    assert json.loads(response.body) == {"things": [{"a": 1}, {"b": 2}], "total_entries": 17}
-    assert json.loads(page_response("things", [], Page((), 0, 0)).body) == {"things": [], "total_entries": 0}
+    page = Columns(17, 3, ["a", "b"], ["1", "{}"], [0, 1])
+    response = page_response("things", _TASK, page)
+    assert json.loads(response.body) == {
+        "things": [
+            {"key": "a", "value": 1, "updated_at": "1970-01-01T00:00:00Z"},
+            {"key": "b", "value": {}, "updated_at": "1970-01-01T00:00:00.000001Z"},
+        ],
+        "total_entries": 17,
+    }
+    assert json.loads(page_response("things", _TASK, Columns(0, 0)).body) == {"things": [], "total_entries": 0}
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        ["1", "2"],
+        ["1", "[1", "2]", "3,4"],
+        ['{"a":1', "2}", "3,4"],
+        ['"', '"', "1,2"],
+        ["", "1,2"],
+        ["1,2,3", "4"],
+        ["1 ", " 2"],
+        ["[", "]", "1,2"],
+        ["[" * 400 + "]" * 400],
+        ["1e999", "NaN"],
+    ],
+)
+def test_values_of_a_list_that_are_no_json(values: list[str]) -> None:
+    """Each value is looked at for itself, whatever the values beside it are."""
+    keys = [f"{number}" for number in range(len(values))]
+    response = page_response("things", _TASK, Columns(len(values), 1, keys, values, [0] * len(values)))
+    found = json.loads(response.body)["things"]
+    assert [(entry["key"], entry["value"] is None) for entry in found] == [
+        (key, not is_json(value)) for key, value in zip(keys, values, strict=True)
+    ]

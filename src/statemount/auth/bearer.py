@@ -16,15 +16,18 @@ def authorization_header(asgi_scope: AsgiScope) -> bytes:
         AuthenticationError: There is none.
         InvalidTokenError: There are several, or it is longer than :data:`MAX_HEADER_BYTES`.
     """
-    found = [value for name, value in asgi_scope["headers"] if name == b"authorization"]
-    if len(found) != 1:
-        if not found:
-            raise AuthenticationError("no Authorization header")
-        raise InvalidTokenError(f"{len(found)} Authorization headers")
-    value: bytes = found[0]
-    if len(value) > MAX_HEADER_BYTES:
+    found: bytes | None = None
+    for name, value in asgi_scope["headers"]:
+        if name == b"authorization":
+            if found is not None:
+                count = sum(name == b"authorization" for name, _ in asgi_scope["headers"])
+                raise InvalidTokenError(f"{count} Authorization headers")
+            found = value
+    if found is None:
+        raise AuthenticationError("no Authorization header")
+    if len(found) > MAX_HEADER_BYTES:
         raise InvalidTokenError(f"the Authorization header is longer than {MAX_HEADER_BYTES} bytes")
-    return value
+    return found
 
 
 def bearer_token(header: bytes) -> bytes:

@@ -7,6 +7,7 @@ import re
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, NoReturn
 
 from statemount.auth.keys import Key
@@ -39,7 +40,14 @@ def parse(token: bytes) -> SignedToken:
     match = _COMPACT.fullmatch(token)
     if match is None:
         raise InvalidTokenError("the token is not in the compact form of a signed token")
-    header = read_object(_decode(match[1]), "header")
+    algorithm, kid = _names_in(match[1])
+    return SignedToken(algorithm, kid, token[: match.end(2)], _decode(match[2]), _decode(match[3]))
+
+
+@lru_cache(maxsize=64)
+def _names_in(segment: bytes) -> tuple[str, str | None]:
+    """Return the algorithm and the key's name in a header. There are as many headers as there are keys."""
+    header = read_object(_decode(segment), "header")
     if "crit" in header or header.get("b64", True) is not True:
         raise InvalidTokenError("the token's header demands an extension")
     algorithm, kid = header.get("alg"), header.get("kid")
@@ -47,7 +55,7 @@ def parse(token: bytes) -> SignedToken:
         raise InvalidTokenError("the token's header names no algorithm")
     if kid is not None and not isinstance(kid, str):
         raise InvalidTokenError("the token's kid is not a string")
-    return SignedToken(algorithm, kid, token[: match.end(2)], _decode(match[2]), _decode(match[3]))
+    return algorithm, kid
 
 
 def serialise(claims: Mapping[str, Any], key: Key) -> str:
@@ -73,7 +81,7 @@ def read_object(data: bytes, what: str) -> dict[str, Any]:
         InvalidTokenError: It is none.
     """
     try:
-        value = json.loads(data.decode(), parse_constant=_refuse)
+        value = _read(data.decode())
     except (ValueError, RecursionError):
         raise InvalidTokenError(f"the token's {what} is no JSON") from None
     if not isinstance(value, dict):
@@ -85,14 +93,18 @@ def _refuse(constant: str) -> NoReturn:
     raise ValueError(constant)
 
 
+_read = json.JSONDecoder(parse_constant=_refuse).decode  # json.loads would make one for every call
+
+# The last character of a segment has bits to spare. They must be zero: one token would have several spellings.
+_LAST = {0: None, 1: b"", 2: b"AQgw", 3: b"AEIMQUYcgkosw048"}
+
+
 def _decode(segment: bytes) -> bytes:
-    try:
-        data = urlsafe_b64decode(segment + b"=" * (-len(segment) % 4))
-    except ValueError:
-        data = b""
-    if _encode(data) != segment:  # spare bits that are not zero: one token would have several spellings
+    """Return what a segment of base64url characters stands for."""
+    possible = _LAST[len(segment) % 4]
+    if possible is not None and segment[-1] not in possible:
         raise InvalidTokenError("a segment of the token is no base64url")
-    return data
+    return urlsafe_b64decode(segment + b"=" * (-len(segment) % 4))
 
 
 def _encode(data: bytes) -> bytes:

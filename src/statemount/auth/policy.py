@@ -44,7 +44,8 @@ class DefaultAuthorizer(Authorizer):
 
     def check_task_instance(self, identity: Identity, task_instance_id: UUID | None, action: Action) -> None:
         """Let a worker act on its own task instance only."""
-        if task_instance_id is None or identity.task_instance_id != task_instance_id:
+        own = identity.task_instance_id
+        if task_instance_id is None or (own is not task_instance_id and own != task_instance_id):
             raise ForbiddenError(
                 "Token subject does not match task instance ID",
                 reason=f"{identity.subject!r} may not {action} the state of task instance {task_instance_id}",

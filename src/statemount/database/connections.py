@@ -11,7 +11,7 @@ import contextvars
 import logging
 import random
 import time
-from collections.abc import Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, NoReturn, TypeVar
 
 import aiosqlite
@@ -81,6 +81,7 @@ class _Pool:
         size: At most so many.
         wait_seconds: Longest wait for a free one.
         connect_seconds: Longest time to open one.
+        lost: Is told when one was lost, before another one is used in its place.
     """
 
     def __init__(
@@ -93,9 +94,11 @@ class _Pool:
         connect_seconds: float,
         is_reader: bool,
         observer: Observer,
+        lost: Callable[[], None],
     ) -> None:
         self._database = database
         self._observer = observer
+        self._lost = lost
         self._driver = driver
         self._wait_seconds = wait_seconds
         self._connect_seconds = connect_seconds
@@ -120,6 +123,7 @@ class _Pool:
                 held = self._idle.pop()
                 if not self._driver.is_closed(held.raw_connection):
                     return held
+                self._lost()
                 self._driver.abort(held.raw_connection)
                 await self._discard(held)
             return await self._open()
@@ -167,6 +171,7 @@ class _Pool:
         self._free.release()
         doubtful = [held]
         if others:
+            self._lost()
             doubtful += self._idle
             self._idle = []
         for connection in doubtful:
@@ -202,6 +207,9 @@ class Connections(Resource):
         lock_seconds: Longest wait for a lock.
         reads_only: Whether the database is somebody else's: its sessions cannot write, and nothing of it is set up.
         observer: Is told of transactions, and of waits for a connection.
+
+    Attributes:
+        losses: How often a connection was lost. The next one may lead to another server, which has taken over.
     """
 
     def __init__(
@@ -217,6 +225,7 @@ class Connections(Resource):
         observer: Observer = SILENT,
     ) -> None:
         self.url = url
+        self.losses: int = 0
         self._reads_only = reads_only
         self._observer = observer
         self.driver: Driver = url.make_driver(statement_seconds=statement_seconds, lock_seconds=lock_seconds)
@@ -256,7 +265,11 @@ class Connections(Resource):
             connect_seconds=self._connect_seconds,
             is_reader=is_reader,
             observer=self._observer,
+            lost=self._note_loss,
         )
+
+    def _note_loss(self) -> None:
+        self.losses += 1
 
     async def close(self) -> None:
         database, self._database = self._database, None

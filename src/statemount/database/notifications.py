@@ -63,7 +63,7 @@ class Notifications:
         is_failing = False
         while True:
             try:
-                connection = await asyncpg.connect(**self._options())
+                connection = await self._connect()
             except Exception as error:
                 log = _logger.debug if is_failing else _logger.warning
                 log("notifications cannot be heard, which is tried again: %s: %s", type(error).__name__, error)
@@ -75,10 +75,10 @@ class Notifications:
             await asyncio.sleep(pause * (0.5 + random.random()))  # noqa: S311 - so that processes do not come together
             pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)
 
-    def _options(self) -> dict[str, Any]:
+    async def _connect(self) -> Any:
         driver = PostgreSQLDriver(statement_seconds=_ANSWER_SECONDS, lock_seconds=_ANSWER_SECONDS)
         name = self._url.options.get("application_name", "statemount")
-        return {**driver.connect_args(self._url), "server_settings": {"application_name": f"{name} (watching)"}}
+        return await driver.connect(self._url, server_settings={"application_name": f"{name} (watching)"})
 
     async def _hear(self, connection: Any, heard: Callable[[str], None], is_up: Callable[[bool], None]) -> bool:
         """Listen on a connection until it breaks; return whether it ever did."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -75,6 +76,24 @@ class Part(NamedTuple):
     def end(self) -> bytes:
         """The least text that is greater than every key with the prefix; UTF-8 has no byte that cannot grow."""
         return self.prefix[:-1] + bytes([self.prefix[-1] + 1]) if self.prefix else b"\xff"
+
+
+class EntryColumns(NamedTuple):
+    """Part of a list, one column of the entries after the other; those that nobody wants are empty.
+
+    Args:
+        total: How many live entries have the prefix.
+        revision: The scope's.
+    """
+
+    total: int
+    revision: int
+    keys: Sequence[str] = ()
+    values: Sequence[str] = ()
+    updated_at: Sequence[Timestamp] = ()
+    revisions: Sequence[int] = ()
+    expires_at: Sequence[Timestamp | None] = ()
+    writers: Sequence[str | None] = ()
 
 
 class ChangeRow(NamedTuple):

@@ -67,10 +67,9 @@ class DatabaseUrl:
         parts = urlsplit(self.text)
         if self.is_embedded:
             return not parts.netloc and not parts.fragment
-        hosts = parts.netloc.rpartition("@")[2].split(",")
-        if self.dialect == "mysql" and len(hosts) > 1:
+        if self.dialect == "mysql" and len(self.hosts) > 1:
             return False
-        return all(map(_has_port, hosts)) and not parts.fragment and "@" not in parts.path
+        return all(map(_has_port, self.hosts)) and not parts.fragment and "@" not in parts.path
 
     def __repr__(self) -> str:
         return f"DatabaseUrl({self.masked!r})"
@@ -116,9 +115,22 @@ class DatabaseUrl:
         user, colon, _ = credentials.partition(":")
         return f"{self.scheme}://{user}{':***' if colon else ''}{at}{place.partition('?')[0]}"
 
-    def with_query(self, query: str) -> str:
-        """Return the URL with other options."""
-        return urlunsplit(urlsplit(self.text)._replace(scheme=self.dialect, query=query))
+    @property
+    def hosts(self) -> list[str]:
+        """The hosts, each with its port if it is named; one empty text if none is."""
+        return urlsplit(self.text).netloc.rpartition("@")[2].split(",")
+
+    def with_query(self, query: str, *, host: str | None = None) -> str:
+        """Return the URL with other options.
+
+        Args:
+            host: In place of all hosts, with its port.
+        """
+        parts = urlsplit(self.text)
+        if host is not None:
+            credentials, at, _ = parts.netloc.rpartition("@")
+            parts = parts._replace(netloc=f"{credentials}{at}{host}")
+        return urlunsplit(parts._replace(scheme=self.dialect, query=query))
 
     @property
     def plain(self) -> str:

@@ -44,6 +44,9 @@ class Answers(Generic[_KeyT, _AnswerT]):
         label: Names an answer in another way than its key, for :meth:`forget`.
         observer: Is told whether an answer is known.
 
+    Attributes:
+        era: Another object after each :meth:`forget`: what was looked up before it is not to be learned after it.
+
     Raises:
         ConfigurationError: A bound makes no sense.
     """
@@ -69,6 +72,7 @@ class Answers(Generic[_KeyT, _AnswerT]):
         self._known: OrderedDict[_KeyT, tuple[Timestamp, _AnswerT]] = OrderedDict()  # in the order of their arrival
         self._labels: dict[Hashable, _KeyT] = {}
         self._look_ups: dict[_KeyT, _LookUp[_AnswerT]] = {}
+        self.era: object = object()
         self._tasks: set[asyncio.Task[_AnswerT]] = set()
 
     def __len__(self) -> int:
@@ -101,7 +105,7 @@ class Answers(Generic[_KeyT, _AnswerT]):
         return task.result()
 
     def learn(self, key: _KeyT, began: Timestamp, answer: _AnswerT) -> None:
-        """Remember an answer that was looked up without a wait.
+        """Remember an answer that was looked up by whoever asked, in the present :attr:`era`.
 
         Args:
             began: When that began, by :attr:`clock`.
@@ -153,6 +157,7 @@ class Answers(Generic[_KeyT, _AnswerT]):
     def forget(self, keys: Iterable[_KeyT], labels: Iterable[Hashable] = ()) -> None:
         """Forget these answers. Look-ups under way answer those who wait already, and nobody else."""
         self._look_ups = {}
+        self.era = object()
         for key in keys:
             self._drop(key)
         for label in labels:
@@ -170,6 +175,7 @@ class Answers(Generic[_KeyT, _AnswerT]):
     def forget_all(self) -> None:
         """Forget every answer, as :meth:`forget` does."""
         self._look_ups = {}
+        self.era = object()
         self._known = OrderedDict()
         self._labels = {}
 

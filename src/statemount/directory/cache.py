@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from datetime import timedelta
 from typing import Protocol, runtime_checkable
 from uuid import UUID
@@ -135,11 +135,11 @@ class CachedDirectory(Directory):
 
 
 @runtime_checkable
-class AnswersAtOnce(Protocol):
-    """A registry whose answers may be had without a wait."""
+class AnswersSoon(Protocol):
+    """A registry that answers all who ask in one turn of the event loop at its end, which is no wait to be shared."""
 
-    def task_instance_at_once(self, task_instance_id: UUID) -> tuple[TaskInstance | None] | None:
-        """Return the only element of an answer, or None: ask in the usual way."""
+    def task_instance_soon(self, task_instance_id: UUID) -> Awaitable[TaskInstance | None] | None:
+        """Return the answer to come, or None: ask in the usual way."""
 
 
 class CachedRegistry(CachedDirectory, Registry):
@@ -170,7 +170,7 @@ class CachedRegistry(CachedDirectory, Registry):
     ) -> None:
         super().__init__(registry, max_age=max_age, max_answers=max_answers, clock=clock, observer=observer)
         self._registry = registry
-        self._at_once = registry.task_instance_at_once if isinstance(registry, AnswersAtOnce) else None
+        self._soon = registry.task_instance_soon if isinstance(registry, AnswersSoon) else None
         self._registrations = Answers[int, "TaskInstance | None"](
             clock=clock, max_age=max_age, max_answers=max_answers, label=_scope_of, observer=observer
         )
@@ -195,12 +195,13 @@ class CachedRegistry(CachedDirectory, Registry):
         return None if registration is None else registration.try_number
 
     async def _look_up(self, task_instance_id: UUID) -> TaskInstance | None:
-        if self._at_once is not None:
-            began = self._registrations.clock()
-            found = self._at_once(task_instance_id)
-            if found is not None:
-                self._registrations.learn(task_instance_id.int, began, found[0])
-                return found[0]
+        soon = None if self._soon is None else self._soon(task_instance_id)
+        if soon is not None:
+            began, era = self._registrations.clock(), self._registrations.era
+            registration = await soon
+            if self._registrations.era is era:  # else what was looked up may have been changed since
+                self._registrations.learn(task_instance_id.int, began, registration)
+            return registration
         return await self._registrations.ask(
             task_instance_id.int, lambda: self._registry.task_instance(task_instance_id)
         )

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Awaitable, Iterable, Sequence
 from dataclasses import replace
-from typing import TypeVar
+from typing import TypeAlias, TypeVar
 from uuid import UUID
 
 from statemount.database.connections import Connections
@@ -13,6 +13,7 @@ from statemount.database.lane import Lane, Ticket
 from statemount.database.query import Query, Row, Script, ScriptFactory, only
 from statemount.database.schema import TableNames
 from statemount.database.statements.directory import DirectoryStatements
+from statemount.database.turns import Turn
 from statemount.directory.registration import check_asset, check_task_scope, is_acceptable
 from statemount.errors import AssetNotFoundError, ConflictError
 from statemount.interfaces import Clock, Identity, Registry
@@ -31,13 +32,29 @@ _T = TypeVar("_T")
 
 _MAX_ASSET_ID = 2**63 - 1
 
+_Question: TypeAlias = Ticket[UUID, "TaskInstance | None"]
+
+
+def _ids_in(group: Sequence[_Question]) -> list[bytes]:
+    return list({ticket.request.bytes for ticket in group})
+
+
+def _answer(group: Sequence[_Question], rows: Sequence[Row]) -> None:
+    found: dict[bytes, list[Row]] = {}
+    for row in rows:
+        found.setdefault(bytes(row[0]), []).append(row[1:])
+    for ticket in group:
+        ticket.succeed(_task_instance_of(ticket.request, found.get(ticket.request.bytes, ())))
+
 
 def _task_instance_of(task_instance_id: UUID, rows: Sequence[Row]) -> TaskInstance | None:
     """Return the task instance of rows: scope, try_number, asset id, access."""
     if not rows:
         return None
-    inlets, outlets = (frozenset(row[5] for row in rows if row[6] == access) for access in ("inlet", "outlet"))
-    return TaskInstance(task_instance_id, TaskScope(*rows[0][:4]), rows[0][4], inlets, outlets)
+    dag_id, run_id, task_id, map_index, try_number, *_ = rows[0]
+    inlets, outlets = [[row[5] for row in rows if row[6] == access] for access in ("inlet", "outlet")]
+    scope = TaskScope(dag_id, run_id, task_id, map_index)
+    return TaskInstance(task_instance_id, scope, try_number, frozenset(inlets), frozenset(outlets))
 
 
 class DatabaseDirectory(Registry):
@@ -53,24 +70,35 @@ class DatabaseDirectory(Registry):
         self._connections = connections
         self._statements = DirectoryStatements(connections.url.dialect, tables)
         self._clock = clock
-
         self._look_ups: Lane[UUID, TaskInstance | None] = Lane(self._look_up, kind="read")
+        self._turn: Turn[UUID, TaskInstance | None] | None = (
+            Turn(self._look_up_at_once) if connections.reads_at_once else None
+        )
 
     async def open(self) -> None:
         self._look_ups.start()
+        if self._turn is not None:
+            self._turn.start()
 
     async def close(self) -> None:
+        if self._turn is not None:
+            self._turn.stop()
         await self._look_ups.stop()
 
-    async def _look_up(self, group: Sequence[Ticket[UUID, TaskInstance | None]]) -> None:
+    async def _look_up(self, group: Sequence[_Question]) -> None:
         """Answer questions after task instances that wait together."""
-        query = self._statements.tasks(list({ticket.request.bytes for ticket in group}))
-        rows = await self._connections.read(lambda: only(query))
-        found: dict[bytes, list[Row]] = {}
-        for row in rows:
-            found.setdefault(bytes(row[0]), []).append(row[1:])
-        for ticket in group:
-            ticket.succeed(_task_instance_of(ticket.request, found.get(ticket.request.bytes, ())))
+        query = self._statements.tasks(_ids_in(group))
+        _answer(group, await self._connections.read(lambda: only(query)))
+
+    def _look_up_at_once(self, group: Sequence[_Question]) -> None:
+        """Answer questions of one turn of the event loop."""
+        ids = _ids_in(group)
+        rows = self._connections.read_at_once(self._statements.tasks(ids), len(ids))
+        if rows is not None:
+            _answer(group, rows)
+        else:
+            for ticket in group:
+                self._look_ups.take_over(ticket)
 
     async def _rows(self, query: Query) -> Sequence[Row]:
         rows = self._connections.read_at_once(query)
@@ -125,13 +153,11 @@ class DatabaseDirectory(Registry):
         return frozenset(row[0] for row in rows)
 
     async def task_instance(self, task_instance_id: UUID) -> TaskInstance | None:
-        found = self.task_instance_at_once(task_instance_id)
-        return await self._look_ups.ask(task_instance_id) if found is None else found[0]
+        return await (self._turn or self._look_ups).ask(task_instance_id)
 
-    def task_instance_at_once(self, task_instance_id: UUID) -> tuple[TaskInstance | None] | None:
-        """Return the task instance, or None, if that is to be had in no time; None otherwise."""
-        rows = self._connections.read_at_once(self._statements.tasks([task_instance_id.bytes]))
-        return None if rows is None else (_task_instance_of(task_instance_id, [row[1:] for row in rows]),)
+    def task_instance_soon(self, task_instance_id: UUID) -> Awaitable[TaskInstance | None] | None:
+        """Return the answer to come at the end of this turn of the event loop; None = that is not to be had."""
+        return None if self._turn is None else self._turn.ask(task_instance_id)
 
     async def register_task_instances(self, task_instances: Sequence[TaskInstance]) -> None:
         for task_instance in task_instances:

@@ -99,6 +99,10 @@ class CachedRevocations(Revocations):
             return known[1]
         return await self._answers.ask(key, lambda: self._revocations.are_any_revoked(key))
 
+    def is_known_to_be_empty(self) -> bool:
+        known = self._emptiness.known(None)
+        return known is not None and known[1]
+
     async def is_empty(self) -> bool:
         known = self._emptiness.known(None)
         if known is not None:

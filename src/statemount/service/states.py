@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Coroutine, Sequence
 from dataclasses import replace
-from typing import Generic, Literal, TypeVar
+from typing import Any, Generic, Literal, TypeVar
 
 from statemount.errors import KeyNotFoundError, PreconditionFailedError, UpdateFailedError
 from statemount.interfaces import Store
-from statemount.model import AssetScope, Entry, JsonValue, MappedTask, Page, TaskScope, Timestamp, Writer
+from statemount.model import (
+    AssetScope,
+    Columns,
+    Entry,
+    EntryColumn,
+    JsonValue,
+    MappedTask,
+    Page,
+    TaskScope,
+    Timestamp,
+    Writer,
+)
 from statemount.operations import (
     KEEP,
     CheckScope,
@@ -79,6 +90,30 @@ class States(Generic[_ScopeT]):
         return await self._store.list(
             scope, limit=limit, offset=offset, prefix=prefix, after=after, keys_only=keys_only
         )
+
+    def list_columns(
+        self,
+        scope: _ScopeT,
+        *,
+        columns: Collection[EntryColumn],
+        limit: int = 50,
+        offset: int = 0,
+        prefix: str = "",
+        after: str | None = None,
+    ) -> Coroutine[Any, Any, Columns]:
+        """Return what :meth:`list` returns, as columns.
+
+        Args:
+            columns: What is wanted besides the keys.
+
+        Raises:
+            InvalidInputError: As for :meth:`list`.
+        """
+        if prefix:
+            check_prefix(prefix, "prefix")
+        if after:
+            check_prefix(after, "after")
+        return self._store.list_columns(scope, columns=columns, limit=limit, offset=offset, prefix=prefix, after=after)
 
     async def patch(
         self, scope: _ScopeT, key: str, value: JsonValue, *, writer: Writer = API, condition: Condition | None = None

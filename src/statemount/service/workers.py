@@ -30,13 +30,12 @@ class Workers:
         scope = await self._directory.task_scope(task_instance_id, identity)
         if scope is None:
             raise TaskInstanceNotFoundError(f"Task instance {task_instance_id} not found")
-        await self._check_attempt(identity, task_instance_id)
+        if self._authorizer.is_bound_to_attempt(identity):
+            await self._check_attempt(identity, task_instance_id)
         return scope
 
     async def _check_attempt(self, identity: Identity, task_instance_id: UUID) -> None:
-        if self._authorizer.is_bound_to_attempt(identity):
-            try_number = await self._directory.try_number(task_instance_id, identity)
-            self._authorizer.check_attempt(identity, try_number)
+        self._authorizer.check_attempt(identity, await self._directory.try_number(task_instance_id, identity))
 
     def check_some_action(self, identity: Identity, task_instance_id: UUID | None) -> None:
         """Let a worker go on that may do anything to a task instance's state, while it is not known yet what it wants.
@@ -119,7 +118,8 @@ class Workers:
     async def _access(self, identity: Identity, asset: Asset) -> frozenset[Access]:
         if identity.task_instance_id is None:
             return frozenset()
-        await self._check_attempt(identity, identity.task_instance_id)
+        if self._authorizer.is_bound_to_attempt(identity):
+            await self._check_attempt(identity, identity.task_instance_id)
         return await self._directory.access(identity.task_instance_id, asset, identity)
 
     async def writer(self, identity: Identity) -> Writer:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from statemount.errors import ScopeFullError
 from statemount.model import Change, Entry, Timestamp, Writer
@@ -92,8 +92,7 @@ class ScopeState:
         self.known.update(applied.written)
 
 
-@dataclass(frozen=True, slots=True)
-class Applied:
+class Applied(NamedTuple):
     """What a write does.
 
     Args:

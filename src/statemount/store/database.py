@@ -15,9 +15,12 @@ from statemount.database.statements import make_store_statements
 from statemount.database.turns import Turn
 from statemount.interfaces import Clock, Store
 from statemount.model import (
+    ALL_COLUMNS,
     AssetScope,
     Change,
+    Columns,
     Entry,
+    EntryColumn,
     History,
     LogTail,
     MappedTask,
@@ -30,7 +33,7 @@ from statemount.model import (
 )
 from statemount.observer import SILENT, Observer
 from statemount.operations import Merge, Operation, Outcome, Set
-from statemount.store.listing import GroupList, PageOf
+from statemount.store.listing import GroupList, PartOf
 from statemount.store.log import Log, change_of
 from statemount.store.options import StoreOptions
 from statemount.store.past import Traces, past_of
@@ -74,7 +77,7 @@ class DatabaseStore(Store):
         self._statements = make_store_statements(connections.url.dialect, tables)
         self._clock = clock
         self._options = options or StoreOptions()
-        ids = ScopeIds()
+        ids = ScopeIds(connections)
         self._commit = GroupCommit(connections, self._statements, ids, clock, self._options)
         self._sweep = Sweep(connections, self._statements, clock, self._options)
         self._log = Log(connections, self._statements, ids)
@@ -83,30 +86,33 @@ class DatabaseStore(Store):
         # One writer at a time is all that SQLite has; on a server a second lane keeps one locked scope from holding
         # up the others. A scope always has the same lane, which keeps its writes in their order.
         count = 1 if connections.url.is_embedded else _SERVER_LANES
-        self._listers: list[Lane[PageOf, Page]] = [
+        self._listers: list[Lane[PartOf, Columns]] = [
             Lane(self._list, max_operations=_LISTS, max_waiting=max_waiting, kind="read") for _ in range(_LIST_LANES)
         ]
         self._observer = observer
-        self._is_open = False
-        self._turn: Turn[Get, Entry | None] | None = Turn(self._read_at_once) if connections.reads_at_once else None
+        self._turn: Turn[Get, Entry | None] | None = None
+        self._list_turn: Turn[PartOf, Columns] | None = None
+        if connections.reads_at_once:
+            self._turn, self._list_turn = Turn(self._read_at_once), Turn(self._list_at_once)
         self._writers: list[Lane[Write, Outcome]] = [
             Lane(self._commit, max_waiting=max_waiting, kind="write", observer=observer) for _ in range(count)
         ]
         self._reader: Lane[Get, Entry | None] = Lane(read, max_waiting=max_waiting, kind="read", observer=observer)
 
     async def open(self) -> None:
-        self._is_open = True
         for lane in self._lanes():
             lane.start()
-        if self._turn is not None:
-            self._turn.start()
+        for turn in self._turns():
+            turn.start()
 
     async def close(self) -> None:
-        self._is_open = False
-        if self._turn is not None:
-            self._turn.stop()
+        for turn in self._turns():
+            turn.stop()
         for lane in self._lanes():
             await lane.stop()
+
+    def _turns(self) -> Sequence[Turn[Any, Any]]:
+        return [turn for turn in (self._turn, self._list_turn) if turn is not None]
 
     def _lanes(self) -> Sequence[Lane[Any, Any]]:
         return [*self._writers, self._reader, *self._listers]
@@ -133,13 +139,32 @@ class DatabaseStore(Store):
         after: str | None = None,
         keys_only: bool = False,
     ) -> Page:
-        part = Part(limit, offset, prefix.encode(), None if after is None else after.encode(), keys_only)
-        wanted = PageOf(stored_scope(scope), part)
-        found = self._list.at_once(wanted) if self._is_open else None
-        if found is not None:
-            return found
-        lane = self._listers[hash(wanted.scope) % len(self._listers)]
-        return await lane.ask(wanted)
+        columns = ALL_COLUMNS - {"values"} if keys_only else ALL_COLUMNS
+        found = await self.list_columns(scope, columns=columns, limit=limit, offset=offset, prefix=prefix, after=after)
+        return found.page()
+
+    async def list_columns(
+        self,
+        scope: Scope,
+        *,
+        columns: Collection[EntryColumn],
+        limit: int,
+        offset: int = 0,
+        prefix: str = "",
+        after: str | None = None,
+    ) -> Columns:
+        chosen = frozenset(columns)
+        part = Part(limit, offset, prefix.encode(), None if after is None else after.encode(), "values" not in chosen)
+        wanted = PartOf(stored_scope(scope), part, chosen)
+        return await (self._list_turn or self._lister(wanted)).ask(wanted)
+
+    def _list_at_once(self, group: Sequence[Ticket[PartOf, Columns]]) -> None:
+        """Answer the lists of one turn of the event loop."""
+        for ticket in self._list.at_once(group):
+            self._lister(ticket.request).take_over(ticket)
+
+    def _lister(self, wanted: PartOf) -> Lane[PartOf, Columns]:
+        return self._listers[hash(wanted.scope) % len(self._listers)]
 
     async def apply(
         self,

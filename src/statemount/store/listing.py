@@ -1,82 +1,153 @@
-"""Pages of scopes: those that wait together are read on one connection, one after the other."""
+"""Parts of scopes: those that wait together are read on one connection, those that are alike by one statement."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from itertools import islice
+from typing import NamedTuple, TypeAlias
 
 from statemount.database.connections import Connections
 from statemount.database.digests import scope_digest
 from statemount.database.lane import Ticket
 from statemount.database.query import Row, Script
-from statemount.database.rows import Part
+from statemount.database.rows import EntryColumns, Part
 from statemount.database.statements.base import StoreStatements
+from statemount.database.statements.columns import UnpackableError
 from statemount.interfaces import Clock
-from statemount.model import Page, Scope, Timestamp
+from statemount.model import Columns, EntryColumn, Page, Scope, Timestamp
 from statemount.store.reading import entry_of
+from statemount.store.writers import read_writer
 
 _FEW = 200
 """So many entries a scope may have to be listed at once: they are all counted."""
 
 _FEW_BYTES = 64 * 1024
+_FEW_SCOPES = 16  # in one statement
+_LOOK_UPS = 10  # so long may it take to read a small scope, whose rows lie side by side
+
+_Columns: TypeAlias = frozenset[EntryColumn]
 
 
-class PageOf(NamedTuple):
+class PartOf(NamedTuple):
     """A part of a scope's entries that somebody wants to see."""
 
     scope: Scope
     part: Part
+    columns: frozenset[EntryColumn]
+
+
+_Ticket: TypeAlias = Ticket[PartOf, Columns]
 
 
 class GroupList:
-    """Answers a group of lists. Each page is of one moment, after its request arrived."""
+    """Answers a group of lists. Each part is of one moment, after its request arrived."""
 
     def __init__(self, connections: Connections, statements: StoreStatements, clock: Clock) -> None:
         self._connections = connections
         self._statements = statements
         self._clock = clock
 
-    def at_once(self, wanted: PageOf) -> Page | None:
-        """Return the page of a small scope, if that is to be had in no time; None = it must wait with others."""
-        digest, now, part = scope_digest(wanted.scope), self._clock(), wanted.part
-        if not (part.is_ranged or part.keys_only):
-            # Most scopes are so small that all of their entries are fewer steps than a count of them and a page.
-            most = min(2 * part.limit, _FEW)
-            rows = self._connections.read_at_once(self._statements.list_small(digest, most, _FEW_BYTES), most)
-            if rows:
-                return _page_of_all(rows, now, part)
-        found = self._connections.read_at_once(self._statements.size_of(digest))
-        if found is None or (found and found[0][0] > _FEW):
-            return None
-        if not found:
-            return _page_of(())
-        query = self._statements.list_page(digest, now, part)
-        rows = self._connections.read_at_once(query.fallback or query, _FEW)
-        return None if rows is None else _page_of(rows)
-
-    async def __call__(self, group: Sequence[Ticket[PageOf, Page]]) -> None:
-        pages = await self._connections.read(lambda: self._script([ticket.request for ticket in group]))
-        for ticket, page in zip(group, pages, strict=True):
-            ticket.succeed(page)
-
-    def _script(self, wanted: Sequence[PageOf]) -> Script[Sequence[Page]]:
+    def at_once(self, group: Sequence[_Ticket]) -> Sequence[_Ticket]:
+        """Answer the lists that are to be had in no time; return the others, which must wait for a connection."""
         now = self._clock()
-        pages: list[Page] = []
-        for scope, part in wanted:
-            rows = yield self._statements.list_page(scope_digest(scope), now, part)
-            pages.append(_page_of(rows))
-        return pages
+        for most, columns, tickets in _small(group):
+            query = self._statements.list_whole(list(tickets), now, most, _FEW_BYTES, columns)
+            rows = self._connections.read_at_once(query, _LOOK_UPS * len(tickets)) or ()
+            for ticket, found in self._parts_of_whole(tickets, rows, columns):
+                ticket.succeed(found)
+        for ticket in group:
+            if not ticket.answer.done():
+                self._part_at_once(ticket, now)
+        return [ticket for ticket in group if not ticket.answer.done()]
+
+    def _parts_of_whole(
+        self, tickets: Mapping[bytes, Sequence[_Ticket]], rows: Sequence[Row], columns: _Columns
+    ) -> Iterator[tuple[_Ticket, Columns]]:
+        """Give each of those that want a part of a small scope, by its digest, with that part."""
+        for digest, packed in self._statements.unpacked_whole(rows, columns):
+            whole = _columns_of(packed)
+            for ticket in tickets[digest]:
+                part = ticket.request.part
+                is_part = part.offset or whole.total > part.limit
+                yield ticket, whole.part(part.offset, part.offset + part.limit) if is_part else whole
+
+    def _part_at_once(self, ticket: _Ticket, now: Timestamp) -> None:
+        scope, part, columns = ticket.request
+        digest = scope_digest(scope)
+        rows = self._connections.read_at_once(self._statements.size_of(digest))
+        if rows is None or (rows and rows[0][0] > _FEW):
+            return
+        if not rows:
+            ticket.succeed(Columns(0, 0))
+            return
+        query = self._statements.list_columns([(digest, part)], now, columns)
+        for row in self._connections.read_at_once(query, _FEW) or ():
+            with suppress(UnpackableError):
+                ticket.succeed(_columns_of(self._statements.unpacked(row, columns)))
+
+    async def __call__(self, group: Sequence[_Ticket]) -> None:
+        found = await self._connections.read(lambda: self._script(group))
+        for ticket, columns in found.items():
+            ticket.succeed(columns)
+
+    def _script(self, group: Sequence[_Ticket]) -> Script[Mapping[_Ticket, Columns]]:
+        now = self._clock()
+        found = yield from (self._parts(group, now) if self._statements.packs_parts else self._wholes(group, now))
+        for ticket in group:
+            if ticket not in found:
+                scope, part, columns = ticket.request
+                rows = yield self._statements.list_page(scope_digest(scope), now, part)
+                found[ticket] = Columns.of_page(_page_of(rows), columns)
+        return found
+
+    def _wholes(self, group: Sequence[_Ticket], now: Timestamp) -> Script[dict[_Ticket, Columns]]:
+        """Return what is asked of small scopes, as far as it comes as it is."""
+        found: dict[_Ticket, Columns] = {}
+        for most, columns, tickets in _small(group):
+            rows = yield self._statements.list_whole(list(tickets), now, most, _FEW_BYTES, columns)
+            found.update(self._parts_of_whole(tickets, rows, columns))
+        return found
+
+    def _parts(self, group: Sequence[_Ticket], now: Timestamp) -> Script[dict[_Ticket, Columns]]:
+        """Return the parts that come as they are."""
+        alike: dict[tuple[bool, _Columns], list[_Ticket]] = {}
+        for ticket in group:
+            alike.setdefault((ticket.request.part.is_ranged, ticket.request.columns), []).append(ticket)
+        found = dict.fromkeys(group, Columns(0, 0))
+        for (_, columns), tickets in alike.items():
+            wanted = [(scope_digest(ticket.request.scope), ticket.request.part) for ticket in tickets]
+            rows = yield self._statements.list_columns(wanted, now, columns)
+            for row in rows:
+                ticket = tickets[row[0]]
+                try:
+                    found[ticket] = _columns_of(self._statements.unpacked(row, columns))
+                except UnpackableError:
+                    del found[ticket]
+        return found
 
 
-def _page_of_all(rows: Sequence[Row], now: Timestamp, part: Part) -> Page:
-    """Return the page of a scope all of whose entries are there, expired ones included."""
-    live = [row for row in rows if row[1] is not None and not _is_over(row[5], now)]
-    page = live[part.offset : part.offset + part.limit]
-    return Page(tuple([entry_of(row[1:]) for row in page]), len(live), rows[0][0])
+def _small(
+    group: Sequence[_Ticket],
+) -> Iterator[tuple[int, _Columns, Mapping[bytes, Sequence[_Ticket]]]]:
+    """Give the lists that are asked for scopes of so many entries first, by digest, those that are alike together.
+
+    Most scopes are so small that all of their entries are fewer steps than a count of them and a part.
+    """
+    alike: dict[tuple[int, _Columns], dict[bytes, list[_Ticket]]] = {}
+    for ticket in group:
+        scope, part, columns = ticket.request
+        if part.limit and not (part.is_ranged or part.keys_only):
+            scopes = alike.setdefault((min(2 * part.limit, _FEW), columns), {})
+            scopes.setdefault(scope_digest(scope), []).append(ticket)
+    for (most, columns), scopes in alike.items():
+        tickets = iter(scopes.items())
+        while few := dict(islice(tickets, _FEW_SCOPES)):
+            yield most, columns, few
 
 
-def _is_over(expires_at: object, now: Timestamp) -> bool:
-    return isinstance(expires_at, (int, float)) and expires_at <= now  # SQLite compares as well what is no time
+def _columns_of(packed: EntryColumns) -> Columns:
+    return Columns(*packed[:-1], list(map(read_writer, packed.writers)) if packed.writers else ())
 
 
 def _page_of(rows: Sequence[Row]) -> Page:

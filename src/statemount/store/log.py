@@ -44,6 +44,7 @@ class Log:
         """Return the revision of each scope. One that was seen lately is looked up by its id, which costs less."""
         found = dict.fromkeys(scopes, 0)
         for part in _pieces(scopes):
+            since = self._connections.losses
             known: dict[int, Scope] = {}
             unknown: list[Scope] = []
             for scope in part:
@@ -54,10 +55,13 @@ class Log:
                     known[scope_id] = scope
             read = self._connections.read(lambda: self._revisions_script(known, unknown))  # noqa: B023 - awaited here
             revisions, new = await read
+            if since != self._connections.losses:  # what was remembered may be other scopes' ids
+                since, known = self._connections.losses, {}
+                revisions, new = await self._connections.read(lambda: self._revisions_script({}, part))  # noqa: B023
             for scope_id, revision in revisions:
                 found[known[scope_id]] = revision
             for scope, scope_id, revision in new:
-                self._ids.remember(scope, scope_id)
+                self._ids.remember(scope, scope_id, since=since)
                 found[scope] = revision
         return found
 

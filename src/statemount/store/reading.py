@@ -68,10 +68,13 @@ class GroupRead:
         return _unanswered(group)
 
     async def __call__(self, group: Sequence[Ticket[Get, Entry | None]]) -> None:
+        since = self._connections.losses
         known, pairs = self._known(group)
         if pairs:
             query = self._statements.look_up(pairs)
-            self._answer(known, await self._connections.read(lambda: only(query)))
+            rows = await self._connections.read(lambda: only(query))
+            if since == self._connections.losses:  # else what was remembered may be other scopes' ids
+                self._answer(known, rows)
         missing = _unanswered(group)
         if missing:
             await self._read_by_digest(missing)
@@ -106,11 +109,12 @@ class GroupRead:
             scopes[digest] = ticket.request.scope
             asked.setdefault((digest, ticket.request.key.encode()), []).append(ticket)
         query = self._statements.read_by_digest(list(asked))
+        since = self._connections.losses
         rows = await self._connections.read(lambda: only(query))
         now = self._clock()
         for row in rows:
             digest = bytes(row[0])
-            self._ids.remember(scopes[digest], row[1])
+            self._ids.remember(scopes[digest], row[1], since=since)
             if row[2] is not None:
                 entry = entry_of(row[2:])
                 for ticket in asked[digest, bytes(row[2])]:

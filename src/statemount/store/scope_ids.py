@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping, Sequence
 
+from statemount.database.connections import Connections
 from statemount.database.digests import asset_id, owner_digest, scope_digest, task_digest
 from statemount.database.query import Script
 from statemount.database.rows import NewScope
@@ -15,20 +16,35 @@ from statemount.model import Run, Scope, TaskScope, Timestamp
 class ScopeIds:
     """The ids of scopes seen lately. An id is never reused, so a stale one is found to be gone.
 
+    That is so on one server. All are forgotten where a connection was lost: a copy that takes over may lack the scopes
+    that were made last, and give their ids to others.
+
     Args:
+        connections: What the ids are looked up over.
         size: At most so many are remembered.
     """
 
-    def __init__(self, size: int = 100_000) -> None:
+    def __init__(self, connections: Connections, size: int = 100_000) -> None:
+        self._connections = connections
         self._size = size
         self._ids: OrderedDict[Scope, int] = OrderedDict()
+        self._losses = connections.losses
 
     def get(self, scope: Scope) -> int | None:
         """Return the id, if it is remembered."""
+        if self._losses != self._connections.losses:
+            self._losses = self._connections.losses
+            self._ids.clear()
         return self._ids.get(scope)
 
-    def remember(self, scope: Scope, scope_id: int) -> None:
-        """Keep an id."""
+    def remember(self, scope: Scope, scope_id: int, *, since: int) -> None:
+        """Keep an id.
+
+        Args:
+            since: The losses of the connections before it was looked up; it is kept if there were no more of them.
+        """
+        if not since == self._losses == self._connections.losses:
+            return
         self._ids[scope] = scope_id
         if len(self._ids) > self._size:
             self._ids.popitem(last=False)

@@ -26,19 +26,22 @@ def surplus(revisions: Iterable[int], most: int) -> int:
     """
     if not most:
         return 0
-    step = most // 10 + 10
+    step = _step(most)
     return max((revision - most for revision in revisions if revision % step == 0), default=0)
+
+
+def _step(most: int) -> int:
+    """Return of what a revision is a multiple at which a log is trimmed."""
+    return most // 10 + 10
 
 
 def trim_surplus(statements: StoreStatements, lines: Sequence[ChangeRow], most: int) -> Script[None]:
     """Trim the logs that have these lines now, if they are to be trimmed. Their scopes are locked."""
     if not most:
         return
-    ends: dict[int, int] = {}
-    for line in lines:  # of one scope they are in their order
-        end = surplus((line.revision,), most)
-        if end:
-            ends[line.scope_id] = end
+    step = _step(most)
+    # Of one scope they are in their order: the last one counts.
+    ends = {line.scope_id: line.revision - most for line in lines if line.revision % step == 0}
     if not ends:
         return
     oldest = yield statements.oldest_changes(list(ends))

@@ -48,10 +48,12 @@ class _Places(NamedTuple):
     Args:
         ids: Of those that exist.
         new: The revision of those that were made for the group: at another one, somebody has written since.
+        since: The losses of the connections before they were looked up.
     """
 
     ids: Mapping[Scope, int]
     new: Mapping[int, int]
+    since: int
 
 
 class _Known(NamedTuple):
@@ -117,17 +119,21 @@ class GroupCommit:
         """Return what came of each write."""
         places = await self._resolve(writes)
         try:
+            return await self._commit_at(writes, places)
+        except _ScopeGoneError as gone:
+            for scope, scope_id in places.ids.items():
+                if scope_id in gone.scope_ids:
+                    self._ids.forget(scope)
+            return await self._commit(writes)
+
+    async def _commit_at(self, writes: Sequence[Write], places: _Places) -> Sequence[Outcome | StateMountError]:
+        try:
             return await self._connections.write(lambda: self._transaction(writes, places))
         except LockedError:
             if len(set(places.ids.values())) < 2:
                 raise
             # Somebody holds one of the scopes for long: the writes to the others do not fail with it.
             return await self._connections.write(lambda: self._transaction(writes, places, skips_locked=True))
-        except _ScopeGoneError as gone:
-            for scope, scope_id in places.ids.items():
-                if scope_id in gone.scope_ids:
-                    self._ids.forget(scope)
-            return await self._commit(writes)
 
     async def _resolve(self, writes: Sequence[Write]) -> _Places:
         """Return where the scopes are; one that is missing is made only if something is to be written to it.
@@ -135,6 +141,7 @@ class GroupCommit:
         Raises:
             NotFoundError: A scope's run, or asset, was dropped a moment ago.
         """
+        since = self._connections.losses
         ids: dict[Scope, int] = {}
         new: dict[int, int] = {}
         wanted: dict[Scope, list[Write]] = {}
@@ -161,9 +168,9 @@ class GroupCommit:
                         raise dropped(scope)
                     new[found[scope]] = now
             for scope, scope_id in found.items():
-                self._ids.remember(scope, scope_id)
+                self._ids.remember(scope, scope_id, since=since)
             ids.update(found)
-        return _Places(ids, new)
+        return _Places(ids, new, since)
 
     def _without_scope(self, write: Write, now: Timestamp) -> Outcome | ScopeFullError | None:
         """Return what comes of a write while its scope does not exist; None if it makes the scope."""
@@ -176,6 +183,8 @@ class GroupCommit:
     def _transaction(
         self, writes: Sequence[Write], places: _Places, *, skips_locked: bool = False
     ) -> Script[Sequence[Outcome | StateMountError]]:
+        if places.since != self._connections.losses:  # another server may have other scopes at these ids
+            raise _ScopeGoneError(places.ids.values())
         now = self._clock()
         states = yield from self._lock(writes, places, now, skips_locked=skips_locked)
         work: dict[int, _ScopeWork] = {}
@@ -343,6 +352,7 @@ class _ScopeWork:
 
 def _write_set(work: Mapping[int, _ScopeWork], states: Mapping[int, ScopeState]) -> WriteSet:
     rows = WriteSet()
+    text_of = _WriterTexts()
     for scope_id, scope_work in sorted(work.items()):
         for purged in (None,) if None in scope_work.purged else scope_work.purged:
             rows.purges.append((scope_id, None if purged is None else purged.encode()))
@@ -362,7 +372,7 @@ def _write_set(work: Mapping[int, _ScopeWork], states: Mapping[int, ScopeState])
                         entry.updated_at,
                         entry.revision,
                         entry.expires_at,
-                        writer_text(entry.writer),
+                        text_of(entry.writer),
                     )
                 )
             elif not scope_work.cleared:
@@ -375,10 +385,25 @@ def _write_set(work: Mapping[int, _ScopeWork], states: Mapping[int, ScopeState])
                     change.kind,
                     None if change.key is None else change.key.encode(),
                     change.at,
-                    writer_text(change.writer),
+                    text_of(change.writer),
                     change.size,
                     change.value,
                     change.expires_at,
                 )
             )
     return rows
+
+
+class _WriterTexts:
+    """The texts of writers of whom the one that was asked for last is asked for again: each line has its entry's."""
+
+    __slots__ = ("_text", "_writer")
+
+    def __init__(self) -> None:
+        self._writer: Writer | None = None
+        self._text: str | None = None
+
+    def __call__(self, writer: Writer | None) -> str | None:
+        if writer is not self._writer:
+            self._writer, self._text = writer, writer_text(writer)
+        return self._text

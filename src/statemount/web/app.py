@@ -22,6 +22,7 @@ MAX_BODY_BYTES = 4 * 1024 * 1024
 
 _EXECUTION = "/execution"
 _PUBLIC = "/api/v2"
+_BELOW_EXECUTION, _BELOW_PUBLIC = f"{_EXECUTION}/", f"{_PUBLIC}/"
 
 
 class StateApp:
@@ -81,12 +82,9 @@ class StateApp:
         if scope["type"] != "http":
             return refuse(scope, receive, send)
         path = request_path(scope)
-        if _is_below(path.text, _EXECUTION):
+        text = path.text
+        if text.startswith(_BELOW_EXECUTION) or text == _EXECUTION:
             return self.execution.serve(scope, receive, send, path, len(_EXECUTION))
-        if _is_below(path.text, _PUBLIC):
+        if text.startswith(_BELOW_PUBLIC) or text == _PUBLIC:
             return self.public.serve(scope, receive, send, path, len(_PUBLIC))
         return self._rest.serve(scope, receive, send, path)
-
-
-def _is_below(path: str, prefix: str) -> bool:
-    return path.startswith(prefix) and path[len(prefix) : len(prefix) + 1] in {"", "/"}

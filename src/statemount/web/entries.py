@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterable
 from functools import lru_cache
 from json.encoder import encode_basestring_ascii
 from typing import get_args
 
 from pydantic_core import from_json
 
-from statemount.model import Entry, Page, Scope, Timestamp, Writer, WriterKind, to_datetime
-from statemount.web.responses import JSON, Header, Response, etag
+from statemount.model import Entry, Scope, Timestamp, Writer, WriterKind, to_datetime
+from statemount.web.responses import JSON, Response, etag
 
 logger: logging.Logger = logging.getLogger("statemount.web")
 
@@ -24,19 +23,19 @@ def value_response(scope: Scope, entry: Entry) -> Response:
     return Response(200, (JSON, etag(entry.revision)), f'{{"value": {value_text(scope, entry)}}}'.encode())
 
 
-def task_entry(scope: Scope, entry: Entry, *, has_value: bool = True) -> str:
+def task_entry(scope: Scope, entry: Entry) -> str:
     """Return a task instance's entry as JSON."""
-    return f'{_head(scope, entry, has_value=has_value)},"expires_at":{expiry_text(entry.expires_at)}}}'
+    return f'{_head(scope, entry)},"expires_at":{expiry_text(entry.expires_at)}}}'
 
 
-def asset_entry(scope: Scope, entry: Entry, *, has_value: bool = True) -> str:
+def asset_entry(scope: Scope, entry: Entry) -> str:
     """Return an asset's entry as JSON."""
-    return f"{_head(scope, entry, has_value=has_value)}}}"
+    return f"{_head(scope, entry)}}}"
 
 
-def asset_entry_with_writer(scope: Scope, entry: Entry, *, has_value: bool = True) -> str:
+def asset_entry_with_writer(scope: Scope, entry: Entry) -> str:
     """Return an asset's entry as JSON, with who wrote it."""
-    return f'{_head(scope, entry, has_value=has_value)},"last_updated_by":{writer_text(entry.writer)}}}'
+    return f'{_head(scope, entry)},"last_updated_by":{writer_text(entry.writer)}}}'
 
 
 def entry_response(text: str, entry: Entry) -> Response:
@@ -48,43 +47,29 @@ def entry_response(text: str, entry: Entry) -> Response:
     return Response(200, (JSON, etag(entry.revision)), text.encode())
 
 
-def page_response(
-    name: str, texts: Iterable[str], page: Page, *, has_revisions: bool = False, headers: Iterable[Header] = ()
-) -> Response:
-    """Return the answer with a list.
-
-    Args:
-        name: Of the list.
-        texts: Its entries.
-        has_revisions: Whether the entries say theirs, and the answer that of the scope.
-        headers: Further ones.
-    """
-    headers = [JSON, *headers]
-    if has_revisions:
-        headers.append(etag(page.revision))
-        texts = map(_with_revision, texts, page.entries)
-    return Response(200, headers, f'{{"{name}":[{",".join(texts)}],"total_entries":{page.total}}}'.encode())
+def revision_text(revision: int) -> str:
+    """Return an entry's revision as JSON; 0 for one that is no number, which somebody else wrote."""
+    return str(revision) if type(revision) is int else "0"
 
 
-def _with_revision(text: str, entry: Entry) -> str:
-    revision = entry.revision if type(entry.revision) is int else 0  # else somebody else wrote it
-    return f'{text[:-1]},"revision":{revision}}}'
-
-
-def _head(scope: Scope, entry: Entry, *, has_value: bool) -> str:
-    value = f',"value":{value_text(scope, entry)}' if has_value else ""
-    return f'{{"key":{encode_basestring_ascii(entry.key)}{value},"updated_at":{time_text(entry.updated_at)}'
+def _head(scope: Scope, entry: Entry) -> str:
+    key, value = encode_basestring_ascii(entry.key), value_text(scope, entry)
+    return f'{{"key":{key},"value":{value},"updated_at":{time_text(entry.updated_at)}'
 
 
 def value_text(scope: Scope, entry: Entry) -> str:
-    """Return an entry's stored text.
+    """Return an entry's stored text; see :func:`stored_value`."""
+    return stored_value(scope, entry.key, entry.value)
+
+
+def stored_value(scope: Scope, key: str, value: str) -> str:
+    """Return a stored text.
 
     One that is no JSON, which only somebody else can have written, is answered as null and logged.
     """
-    value = entry.value
     if is_json(value):
         return value
-    logger.error("the stored text of key %r of %r is no JSON: its value is answered as null", entry.key, scope)
+    logger.error("the stored text of key %r of %r is no JSON: its value is answered as null", key, scope)
     return "null"
 
 
@@ -161,7 +146,7 @@ def is_json(text: object) -> bool:
     if not isinstance(text, str):
         return False
     try:
-        from_json(text, allow_inf_nan=False)
+        from_json(text, allow_inf_nan=False, cache_strings="none")
         return True
     except (ValueError, TypeError):  # it has limits of its own: on nesting, digits and surrogates
         return _is_unusual_json(text)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Annotated, ClassVar, Literal, TypeAlias, TypeVar
 from uuid import UUID
 
@@ -23,6 +24,7 @@ from statemount.errors import InvalidInputError, Problem
 from statemount.interfaces import MAX_JTI_LENGTH
 from statemount.model import MAX_ASSET_NAME_LENGTH, MAX_ID_LENGTH, MAX_KEY_LENGTH, NOT_MAPPED
 from statemount.web.cursors import key_of
+from statemount.web.requests import Request, query_parameters
 
 MAX_INTEGER = 2**63 - 1
 """The largest integer that every database keeps."""
@@ -32,6 +34,9 @@ DEFAULT_LIMIT = 50
 
 MAX_LIMIT = 100
 """How many entries a list gives at most; a larger number is cut to it."""
+
+
+_SHORT_QUERY = 200
 
 
 def _without_nul(text: str) -> str:
@@ -184,6 +189,24 @@ def read_parameters(
             )
             for one in error.errors(include_url=False)
         ]
+
+
+def read_query(model: type[ParametersT], request: Request) -> tuple[ParametersT | None, list[Problem]]:
+    """Return the parameters of a query, as :func:`read_parameters` does.
+
+    Short queries are the same again and again: what they say is remembered.
+    """
+    query: bytes = request.asgi_scope.get("query_string", b"")
+    found = _remembered(model, query) if len(query) <= _SHORT_QUERY else None
+    return read_parameters(model, request.query(), "query") if found is None else (found, [])
+
+
+@lru_cache(maxsize=1024)
+def _remembered(model: type[ParametersT], query: bytes) -> ParametersT | None:
+    try:
+        return model.model_validate(query_parameters(query))
+    except ValidationError:
+        return None
 
 
 def checked(parameters: _ReadT | None, problems: Sequence[Problem]) -> _ReadT:

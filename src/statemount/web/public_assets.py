@@ -25,6 +25,7 @@ from statemount.web.parameters import (
     checked,
     integer_of,
     read_parameters,
+    read_query,
 )
 from statemount.web.patches import is_merge_patch, patch_problems, read_patch
 from statemount.web.public_tasks import writer_of
@@ -60,7 +61,7 @@ class PublicAssetEndpoints:
     async def get_page(self, request: Request) -> Response:
         """Return a part of the entries."""
         path, asset, problems = await self._read(request, AssetPath, "state:read")
-        query, others = read_parameters(StatePageQuery, request.query(), "query")
+        query, others = read_query(StatePageQuery, request)
         path, query = checked(path, [*problems, *others]), checked(query, others)
         scope = asset_scope(asset, path.asset_id)
         return await asset_list(request, self._service.assets, scope, query, self.words)

@@ -28,6 +28,7 @@ from statemount.web.parameters import (
     StatePageQuery,
     checked,
     read_parameters,
+    read_query,
 )
 from statemount.web.patches import is_merge_patch, patch_problems, read_patch
 from statemount.web.requests import Request
@@ -211,7 +212,7 @@ def read_request(
 ) -> tuple[_PathT | None, ParametersT | None, list[Problem]]:
     """Return what a request addresses, and what is wrong with it."""
     path, problems = read_parameters(path_model, request.parameters, "path")
-    query, others = read_parameters(query_model, request.query(), "query")
+    query, others = read_query(query_model, request)
     return path, query, [*problems, *others]
 
 

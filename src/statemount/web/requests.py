@@ -112,13 +112,17 @@ class Request:
 
         A byte that is no UTF-8 stands as a lone surrogate, which no parameter may hold.
         """
-        query: bytes = self.asgi_scope.get("query_string", b"")
-        parameters: dict[str, str] = {}
-        for part in query.split(b"&"):
-            if part:
-                name, _, value = part.partition(b"=")
-                parameters[_decode(name)] = _decode(value)
-        return parameters
+        return query_parameters(self.asgi_scope.get("query_string", b""))
+
+
+def query_parameters(query: bytes) -> dict[str, str]:
+    """Return a query's parameters by name; see :meth:`Request.query`."""
+    parameters: dict[str, str] = {}
+    for part in query.split(b"&"):
+        if part:
+            name, _, value = part.partition(b"=")
+            parameters[_decode(name)] = _decode(value)
+    return parameters
 
 
 def _decode(text: bytes) -> str:

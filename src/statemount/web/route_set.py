@@ -216,19 +216,22 @@ class RouteSetApp:
 
     def _find(self, request: Request, path: RequestPath, start: int) -> Endpoint:
         raw = path.text if path.raw is None else path.raw
-        if len(raw) > MAX_TARGET_LENGTH or len(request.asgi_scope.get("query_string", b"")) > MAX_TARGET_LENGTH:
+        query = request.asgi_scope.get("query_string", b"")
+        if len(raw) > MAX_TARGET_LENGTH or len(query) > MAX_TARGET_LENGTH:
             raise TargetTooLongError
         match = self._router.match(path, start)
         if match is None:
             raise RouteNotFoundError(path.text)
         route, values = match
         request.template = route.template
-        variant = variant_of(request, route.variants) if route.variants else None
+        variant = None
+        if route.variants and (request.accept or query):  # what makes a request another kind stands there
+            variant = variant_of(request, route.variants)
         endpoint = route.endpoints.get(request.method) if variant is None else route.variants[variant]
         if endpoint is None:
             raise _no_such_method(request, route) if route.allow else RouteNotFoundError(path.text)
         request.variant = variant
-        request.parameters = dict(zip(route.parameters, values, strict=True))
+        request.parameters = dict(zip(route.parameters, values))  # noqa: B905 - the router has counted them
         return endpoint
 
 

@@ -37,8 +37,10 @@ def request_path(asgi_scope: AsgiScope) -> RequestPath:
     is used from where it says the same as ``path``.
     """
     path: str = asgi_scope["path"]
-    raw = _raw_path(asgi_scope)
     root: str = asgi_scope.get("root_path", "")
+    if not root and b"%" not in (asgi_scope.get("raw_path") or b""):
+        return RequestPath(path)  # as most are: nothing to be told apart
+    raw = _raw_path(asgi_scope)
     text = path
     if root:
         text = _below(path, root)
@@ -191,22 +193,25 @@ class Router(Generic[_EndpointT]):
         text = path.text
         node = self._root
         values: list[str] = []
-        position = start
-        if not text.startswith("/", position):
+        if not text.startswith("/", start):
             return None
+        begin = start + 1
         while True:
-            end = text.find("/", position + 1)
-            segment = text[position + 1 :] if end < 0 else text[position + 1 : end]
+            if not node.children and node.rest is not None:
+                values.append(text[begin:])
+                return node.rest, values
+            end = text.find("/", begin)
+            segment = text[begin:] if end < 0 else text[begin:end]
             child = node.children.get(segment)
             if child is None:
                 if node.rest is not None:
-                    values.append(text[position + 1 :])
+                    values.append(text[begin:])
                     return node.rest, values
                 child = node.parameter
                 if child is None:
                     return None
                 if child.is_encoded:
-                    segment, rest = _split_encoded(path, text, position + 1)
+                    segment, rest = _split_encoded(path, text, begin)
                     path = RequestPath(text := f"/{rest or ''}")
                     end = -1 if rest is None else 0
                 elif not segment:
@@ -214,7 +219,7 @@ class Router(Generic[_EndpointT]):
                 values.append(segment)
             if end < 0:
                 return None if child.route is None else (child.route, values)
-            node, position = child, end
+            node, begin = child, end + 1
 
 
 def _parameters(template: str) -> Iterator[tuple[str, str]]:

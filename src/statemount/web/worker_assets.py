@@ -28,6 +28,7 @@ from statemount.web.parameters import (
     Place,
     checked,
     read_parameters,
+    read_query,
 )
 from statemount.web.patches import patch_problems, read_patch, require_merge_patch
 from statemount.web.requests import Request
@@ -163,7 +164,7 @@ class WorkerAssetEndpoints:
     async def get_page(self, request: Request) -> Response:
         """Return a part of the entries."""
         address = self._address(request, has_key=False)
-        query, others = read_parameters(ListQuery, request.query(), "query")
+        query, others = read_query(ListQuery, request)
         address.problems.extend(others)
         scope = await self._scope(request, address, "read")
         return await asset_list(request, self._service.assets, scope, checked(query, others), self.words)

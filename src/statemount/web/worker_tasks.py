@@ -21,7 +21,7 @@ from statemount.web.contracts import Words
 from statemount.web.entries import value_response
 from statemount.web.errors import MissingKeyError
 from statemount.web.listing import task_list
-from statemount.web.parameters import Key, ListQuery, Parameters, checked, read_parameters, uuid_of
+from statemount.web.parameters import Key, ListQuery, Parameters, checked, read_parameters, read_query, uuid_of
 from statemount.web.patches import patch_problems, read_patch, require_merge_patch
 from statemount.web.requests import Request
 from statemount.web.responses import NO_CONTENT, Response, written
@@ -87,7 +87,7 @@ class WorkerTaskEndpoints:
     async def get_page(self, request: Request) -> Response:
         """Return a part of the entries."""
         path, problems = self._read(request, TaskInstancePath, "read")
-        query, others = read_parameters(ListQuery, request.query(), "query")
+        query, others = read_query(ListQuery, request)
         path, query = checked(path, [*problems, *others]), checked(query, others)
         scope = await self._scope(request, path.task_instance_id)
         return await task_list(request, self._service.tasks, scope, query, self.words)

@@ -18,11 +18,11 @@ if TYPE_CHECKING:
 _ROLLED_BACK = (1213, 1020, 1062)
 _LOCK_TIMEOUT = 1205
 _LOST = (
-    0, 1053, 1077, 1079, 1080, 1152, 1153, 1154, 1155, 1156, 1157, 1158, 1159, 1160, 1161, 1184, 1290, 1836, 1927,
+    0, 1047, 1053, 1077, 1079, 1080, 1152, 1153, 1154, 1155, 1156, 1157, 1158, 1159, 1160, 1161, 1184, 1290, 1836, 1927,
     2002, 2003, 2006, 2012, 2013, 2014, 2026, 2055, 4031,
-)  # shutting down, connection errors; read-only after a failover  # fmt: skip
+)  # shutting down, connection errors; read-only after a failover; a node of Galera that is not ready  # fmt: skip
 _BUSY = (
-    1021, 1028, 1030, 1037, 1040, 1041, 1044, 1045, 1047, 1049, 1114, 1142, 1146, 1180, 1203, 1226, 1317, 1969, 3024,
+    1021, 1028, 1030, 1037, 1040, 1041, 1044, 1045, 1049, 1114, 1142, 1146, 1180, 1203, 1226, 1317, 1969, 3024,
 )  # disk full, too many connections, no such database or table, time-outs  # fmt: skip
 _UNKNOWN_VARIABLE = 1193
 _OPTIONS = ("ssl", "ssl_ca", "unix_socket", "connect_timeout")

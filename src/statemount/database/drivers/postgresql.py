@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlencode
 
+import asyncpg
 from asyncpg import InterfaceError
 
 from statemount.database.drivers.base import BeginError, CommitError, Fault
@@ -32,7 +34,46 @@ _BUSY = ("57014", "42P01", "42703", "42501")  # statement time-out; a schema tha
 _BUSY_CLASSES = ("53", "58", "XX")
 _UNKNOWN_PARAMETER = ("42704", "22023")
 _PROTOCOL_VIOLATION = "08P01"
+_NEXT_HOST = (OSError, asyncio.TimeoutError, asyncpg.CannotConnectNowError, asyncpg.TargetServerAttributeNotMatched)
 _READ_ONLY = "25006"  # after a failover, a connection to what is now a standby
+
+
+class Hosts:
+    """Several hosts, of which one answers; it is the first to be asked the next time.
+
+    asyncpg by itself asks the next one only where one refuses: it waits for one that does not answer at all, because
+    its machine is off, until all the time is over. Here each has its share of the time.
+
+    Args:
+        dsns: One for each host.
+    """
+
+    def __init__(self, dsns: Iterable[str]) -> None:
+        self._dsns = list(dsns)
+
+    @property
+    def first(self) -> str:
+        """The DSN of the host that is asked first."""
+        return self._dsns[0]
+
+    async def connect(self, dsn: str, *, timeout: float, **options: Any) -> Any:
+        """Open a connection, as asyncpg's function does.
+
+        Args:
+            dsn: Of any of the hosts.
+            timeout: Seconds for all hosts together.
+        """
+        failure: Exception | None = None
+        for one in [*self._dsns]:
+            try:
+                connection = await asyncpg.connect(one, timeout=timeout / len(self._dsns), **options)
+            except _NEXT_HOST as error:
+                failure = error
+            else:
+                self._dsns.remove(one)
+                self._dsns.insert(0, one)
+                return connection
+        raise failure or AssertionError("unreachable")
 
 
 class PostgreSQLDriver(ServerDriver):
@@ -54,6 +95,13 @@ class PostgreSQLDriver(ServerDriver):
         }
         self._is_pooled = False
         self._begin = "BEGIN"
+        self._hosts: Hosts | None = None
+        self._connect: Callable[..., Awaitable[Any]] = asyncpg.connect
+
+    async def connect(self, url: DatabaseUrl, **options: Any) -> Any:
+        """Open one connection by itself."""
+        arguments = self.connect_args(url)
+        return await self._connect(**arguments, **options)
 
     def options(self, url: DatabaseUrl, *, size: int) -> dict[str, Any]:
         connect_args = self.connect_args(url)
@@ -66,6 +114,7 @@ class PostgreSQLDriver(ServerDriver):
             settings.update({"default_transaction_isolation": "read committed", **self._limits})
         return {
             **connect_args,
+            "connect": self._connect,
             "database": None,  # else `databases` gives the empty one of its own URL, which comes before the DSN's
             "min_size": 0,  # the connections are held elsewhere: none is opened to have one
             "max_size": size,
@@ -78,6 +127,10 @@ class PostgreSQLDriver(ServerDriver):
         others = urlencode({name: value for name, value in url.options.items() if name not in mine})
         # asyncpg reads the rest (sslmode, target_session_attrs, several hosts ...) from a DSN, if it stands alone.
         options: dict[str, Any] = {"dsn": url.with_query(others), "timeout": 5}
+        if len(url.hosts) > 1 and url.options.get("target_session_attrs") != "prefer-standby":
+            self._hosts = self._hosts or Hosts(url.with_query(others, host=host) for host in url.hosts)
+            self._connect = self._hosts.connect
+            options["dsn"] = self._hosts.first
         for name in _NUMBERS:
             if name in url.options:
                 try:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TypeAlias
 
 from statemount.database.query import Query, Row, Script
-from statemount.database.rows import EntryRow, NewScope, Part, WriteSet
+from statemount.database.rows import EntryColumns, EntryRow, NewScope, Part, WriteSet
 from statemount.database.schema import TableNames
 from statemount.database.statements.styles import Style
-from statemount.model import Timestamp
+from statemount.model import EntryColumn, Timestamp
 
 PageStatements: TypeAlias = Mapping[tuple[bool, bool], str]
 """The statements that list, by whether the part is ranged and whether it has keys alone."""
@@ -38,16 +38,14 @@ class StoreStatements(ABC):
         key: The name of the column, quoted where it has to be.
     """
 
+    packs_parts: bool = True
+    """Whether there are :meth:`list_columns` and :meth:`unpacked`."""
+
     _put_tombstone: str
 
     def __init__(self, tables: TableNames, style: Style, *, key: str = "key") -> None:
         self.tables = t = tables
         self._size_of = style(f"SELECT entries FROM {t.scope} WHERE digest = ?")
-        self._list_small = style(
-            f"SELECT s.revision, e.{key}, e.value, e.updated_at, e.revision, e.expires_at, e.writer"
-            f" FROM {t.scope} s LEFT JOIN {t.entry} e ON e.scope_id = s.id"
-            f" WHERE s.digest = ? AND s.entries <= ? AND s.size <= ? ORDER BY e.{key}"
-        )
         self._changes = style(
             f"SELECT c.revision, c.kind, c.{key}, c.changed_at, c.writer, c.size, c.value, c.expires_at"
             f" FROM {t.scope} s JOIN {t.change} c ON c.scope_id = s.id"
@@ -118,12 +116,40 @@ class StoreStatements(ABC):
         exist.
         """
 
-    def list_small(self, digest: bytes, entries: int, size: int) -> Query:
-        """Rows: the scope's revision, then every entry from the key on, as above, in the order of the keys.
+    def list_columns(
+        self, wanted: Sequence[tuple[bytes, Part]], now: Timestamp, columns: frozenset[EntryColumn]
+    ) -> Query:
+        """Rows: the number of the wanted part, from 0 on, the scope's revision, and what else :meth:`unpacked` takes.
 
-        None where the scope does not exist, or has more entries or bytes than this; expired ones are among them.
+        None of a scope that does not exist.
+
+        Args:
+            wanted: Scopes and parts that are all ranged, or all not.
         """
-        return Query(self._list_small, (digest, entries, size))
+        raise NotImplementedError
+
+    def unpacked(self, row: Row, columns: frozenset[EntryColumn]) -> EntryColumns:
+        """Return the columns that a row of :meth:`list_columns` holds.
+
+        Raises:
+            UnpackableError: It does not hold them as they are.
+        """
+        raise NotImplementedError
+
+    def list_whole(
+        self, digests: Sequence[bytes], now: Timestamp, entries: int, size: int, columns: frozenset[EntryColumn]
+    ) -> Query:
+        """Rows: what :meth:`unpacked_whole` takes, of every live entry of each scope.
+
+        None of a scope that has no live entry, or more entries or bytes than this, expired ones included.
+        """
+        raise NotImplementedError
+
+    def unpacked_whole(
+        self, rows: Sequence[Row], columns: frozenset[EntryColumn]
+    ) -> Iterator[tuple[bytes, EntryColumns]]:
+        """Give digest and columns of each scope of :meth:`list_whole` that the rows hold as it is."""
+        raise NotImplementedError
 
     def size_of(self, digest: bytes) -> Query:
         """Rows: how many entries a scope has, expired ones included; none where the scope does not exist."""

@@ -5,16 +5,18 @@ A list of rows is joined as a derived table: a row constructor in ``IN`` is not 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from functools import lru_cache
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
+from functools import cache, lru_cache
 from itertools import chain
 
-from statemount.database.query import Query, Script
-from statemount.database.rows import NewScope, Part, WriteSet
+from statemount.database.query import Query, Row, Script
+from statemount.database.rows import EntryColumns, NewScope, Part, WriteSet
 from statemount.database.schema import TableNames
 from statemount.database.statements.base import StoreStatements, page_statements
+from statemount.database.statements.columns import UnpackableError, columns_of, decoded, names_of, wanted_of
 from statemount.database.statements.styles import percent
-from statemount.model import Timestamp
+from statemount.model import EntryColumn, Timestamp
 
 _LIVE = "(expires_at IS NULL OR expires_at > %s)"
 _SIZES = 512  # more than the sizes of a group, so that a statement is made once for each size
@@ -48,6 +50,8 @@ def _items(head: str, tail: str) -> Callable[[int], str]:
 class MySQLStatements(StoreStatements):
     """Statements for ``asyncmy``."""
 
+    packs_parts = False  # a text of many rows is a table on the disk to this server, which costs it more than rows do
+
     def __init__(self, tables: TableNames) -> None:
         super().__init__(tables, percent, key="`key`")
         t = tables
@@ -68,6 +72,7 @@ class MySQLStatements(StoreStatements):
             f" LEFT JOIN {t.entry} e ON e.scope_id = s.id AND e.`key` = p.p_key",
         )
         self._list_page = page_statements(self._page, key="`key`")
+        self._list_whole = cache(self._make_whole)
         self._find_revisions = _items(f"SELECT digest, id, revision FROM {t.scope} WHERE digest IN", "")
         self._revisions = _items(f"SELECT id, revision FROM {t.scope} WHERE id IN", "")
         self._find_scopes = _items(
@@ -148,6 +153,38 @@ class MySQLStatements(StoreStatements):
             " ON e.scope_id = s.id WHERE s.digest = %s ORDER BY e.`key`"
         )
 
+    def _make_whole(self, columns: frozenset[EntryColumn]) -> Callable[[int], str]:
+        t, names = self.tables, ["`key`", *names_of(columns)]
+        return _items(
+            f"SELECT s.digest, s.revision, {', '.join([f'e.{name}' for name in names])} FROM {t.scope} s"
+            f" STRAIGHT_JOIN {t.entry} e ON e.scope_id = s.id WHERE s.entries <= %s AND s.size <= %s AND {_LIVE}"
+            " AND s.digest IN",
+            "",
+        )
+
+    def list_whole(
+        self, digests: Sequence[bytes], now: Timestamp, entries: int, size: int, columns: frozenset[EntryColumn]
+    ) -> Query:
+        return Query(self._list_whole(columns)(len(digests)), (entries, size, now, *digests))
+
+    def unpacked_whole(
+        self, rows: Sequence[Row], columns: frozenset[EntryColumn]
+    ) -> Iterator[tuple[bytes, EntryColumns]]:
+        if not rows:
+            return
+        digests, revisions, packed_keys, *packed = zip(*rows, strict=True)
+        begin = 0
+        while begin < len(digests):
+            count = digests.count(digests[begin])
+            part = slice(begin, begin + count)
+            begin += count
+            if digests[part] != digests[part][:1] * count:
+                return  # they are not in the order of a join of one scope after the other
+            found = dict(zip(wanted_of(columns), [column[part] for column in packed], strict=True))
+            with suppress(UnpackableError):
+                keys = decoded(packed_keys[part])
+                yield digests[part][0], columns_of(count, revisions[part][0], count, keys, found)
+
     def read_by_id(self, pairs: Sequence[tuple[int, bytes]]) -> Query:
         return Query(self._read_by_id(len(pairs)), _flat(pairs))
 
@@ -203,6 +240,11 @@ class MySQLStatements(StoreStatements):
             yield Query(self._clear(len(rows.clears)), rows.clears)
         if rows.deletes:
             yield Query(self._delete(len(rows.deletes)), _flat(rows.deletes))
+        if len(rows.upserts) == len(rows.changes) == len(rows.scopes) and not rows.purges:
+            if rows.scopes:
+                parts = chain(rows.upserts, rows.changes, rows.scopes)
+                yield Query(self._set_each(len(rows.scopes)), _flat(parts))
+            return
         if rows.upserts:
             yield Query(self._upsert(len(rows.upserts)), _flat(rows.upserts))
         for scope_id, key in rows.purges:
@@ -212,10 +254,14 @@ class MySQLStatements(StoreStatements):
         if rows.scopes:
             yield Query(self._update_scopes(len(rows.scopes)), _flat(rows.scopes))
 
+    def _set_each(self, count: int) -> str:
+        """Return the statements by which as many scopes have one key set each: a round trip for all of them."""
+        return f"{self._upsert(count)}; {self._log(count)}; {self._update_scopes(count)}"
+
     def drop_scopes(self, ids: Sequence[int]) -> Script[None]:
         for make in self._drop:
             yield Query(make(len(ids)), ids)
 
 
-def _flat(rows: Sequence[Sequence[object]]) -> list[object]:
+def _flat(rows: Iterable[Sequence[object]]) -> list[object]:
     return list(chain.from_iterable(rows))

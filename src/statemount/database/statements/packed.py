@@ -14,6 +14,8 @@ from functools import lru_cache
 from itertools import chain
 from typing import Any, TypeVar
 
+from pydantic_core import from_json
+
 ROW = "\x1e"
 """Between rows: the record separator."""
 
@@ -76,3 +78,23 @@ def rows_of(text: str, width: int) -> list[list[str]]:
 def number(text: str) -> int | None:
     """Return a number, None for an empty text."""
     return int(text) if text else None
+
+
+def texts_of(text: str) -> list[str]:
+    """Return the fields of a text that is nothing but fields."""
+    return text.split(FIELD)
+
+
+def integers_of(text: str) -> list[int | None]:
+    """Return integers that are separated by commas, None for ``null``.
+
+    Raises:
+        ValueError: Something among them is neither.
+    """
+    numbers: list[int | None] = from_json(f"[{text}]")
+    if not _INTEGERS.issuperset(map(type, numbers)):
+        raise ValueError("somebody else's row")
+    return numbers
+
+
+_INTEGERS = frozenset([int, type(None)])

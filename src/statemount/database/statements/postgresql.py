@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 
 from statemount.database.query import Query, Row, Script
-from statemount.database.rows import NewScope, Part, WriteSet
+from statemount.database.rows import EntryColumns, NewScope, Part, WriteSet
 from statemount.database.schema import TableNames
 from statemount.database.statements.base import StoreStatements, page_statements
+from statemount.database.statements.columns import MOST_BYTES, UnpackableError, columns_of, decoded, names_of, wanted_of
 from statemount.database.statements.styles import numbered
-from statemount.model import Timestamp
+from statemount.model import EntryColumn, Timestamp
 
 
 class PostgreSQLStatements(StoreStatements):
@@ -33,6 +35,7 @@ class PostgreSQLStatements(StoreStatements):
             f" LEFT JOIN {t.entry} e ON e.scope_id = s.id AND e.key = p.key"
         )
         self._list_page = page_statements(self._page)
+        self._list_columns = cache(self._make_columns)
         self._find_revisions = f"SELECT digest, id, revision FROM {t.scope} WHERE digest = ANY ($1::bytea[])"
         self._revisions = f"SELECT id, revision FROM {t.scope} WHERE id = ANY ($1::bigint[])"
         # One look-up in the index for each scope, whatever the planner thinks of how many there are.
@@ -73,23 +76,26 @@ class PostgreSQLStatements(StoreStatements):
             f"DELETE FROM {t.entry} e USING unnest($1::bigint[], $2::bytea[]) AS p (scope_id, key)"
             " WHERE e.scope_id = p.scope_id AND e.key = p.key"
         )
-        self._upsert = (
+        upsert = (
             f"INSERT INTO {t.entry} (scope_id, key, value, updated_at, revision, expires_at, writer)"
-            " SELECT * FROM unnest($1::bigint[], $2::bytea[], $3::text[], $4::bigint[], $5::bigint[], $6::bigint[],"
-            " $7::text[]) ON CONFLICT (scope_id, key) DO UPDATE SET value = excluded.value,"
+            " SELECT * FROM unnest(?::bigint[], ?::bytea[], ?::text[], ?::bigint[], ?::bigint[], ?::bigint[],"
+            " ?::text[]) ON CONFLICT (scope_id, key) DO UPDATE SET value = excluded.value,"
             " updated_at = excluded.updated_at, revision = excluded.revision, expires_at = excluded.expires_at,"
             " writer = excluded.writer"
         )
-        self._log = (
+        log = (
             f"INSERT INTO {t.change} (scope_id, revision, kind, key, changed_at, writer, size, value, expires_at)"
-            " SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::text[], $4::bytea[], $5::bigint[], $6::text[],"
-            " $7::bigint[], $8::text[], $9::bigint[])"
+            " SELECT * FROM unnest(?::bigint[], ?::bigint[], ?::text[], ?::bytea[], ?::bigint[], ?::text[],"
+            " ?::bigint[], ?::text[], ?::bigint[])"
         )
-        self._update_scopes = (
+        update_scopes = (
             f"UPDATE {t.scope} s SET revision = n.revision, updated_at = n.updated_at, entries = n.entries,"
-            " size = n.size FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[])"
+            " size = n.size FROM unnest(?::bigint[], ?::bigint[], ?::bigint[], ?::bigint[], ?::bigint[])"
             " AS n (id, revision, updated_at, entries, size) WHERE s.id = n.id"
         )
+        self._upsert, self._log, self._update_scopes = map(numbered, (upsert, log, update_scopes))
+        # The scopes are locked by now, and each part writes to a table of its own: their order does not matter.
+        self._set = numbered(f"WITH e AS ({upsert}), l AS ({log}) {update_scopes}")
         self._oldest_changes = (
             "SELECT p.scope_id, c.revision FROM unnest($1::bigint[]) AS p (scope_id) CROSS JOIN LATERAL"
             f" (SELECT revision FROM {t.change} WHERE scope_id = p.scope_id ORDER BY revision LIMIT 1) c"
@@ -122,6 +128,43 @@ class PostgreSQLStatements(StoreStatements):
             f" AND (p.expires_at IS NULL OR p.expires_at > $2){listed} ORDER BY p.key LIMIT $3 OFFSET $4) e ON true"
             " WHERE s.digest = $1 ORDER BY e.key"
         )
+
+    def _make_columns(self, ranged: bool, columns: frozenset[EntryColumn]) -> str:
+        t, names = self.tables, ["key", *names_of(columns)]
+        bounds = ", $5::bytea[], $6::bytea[], $7::bytea[]" if ranged else ""
+        bound_names = ", prefix, key_end, key_first" if ranged else ""
+        counted, listed = (
+            (" AND c.key >= w.prefix AND c.key < w.key_end", " AND p.key >= w.key_first AND p.key < w.key_end")
+            if ranged
+            else ("", "")
+        )
+        packed = ", ".join(f"array_agg(p.{name}) AS {name}" for name in names)
+        return (
+            f"SELECT w.number - 1, s.revision, CASE WHEN s.size <= {MOST_BYTES} THEN (SELECT count(*) FROM {t.entry} c"
+            f" WHERE c.scope_id = s.id AND (c.expires_at IS NULL OR c.expires_at > $2){counted}) END, e.*"
+            f" FROM unnest($1::bytea[], $3::bigint[], $4::bigint[]{bounds}) WITH ORDINALITY"
+            f" AS w (digest, most, passed{bound_names}, number) JOIN {t.scope} s ON s.digest = w.digest"
+            f" LEFT JOIN LATERAL (SELECT {packed} FROM (SELECT {', '.join(names)} FROM {t.entry} p"
+            f" WHERE p.scope_id = s.id AND s.size <= {MOST_BYTES} AND (p.expires_at IS NULL OR p.expires_at > $2)"
+            f"{listed} ORDER BY p.key LIMIT w.most OFFSET w.passed) p) e ON true"
+        )
+
+    def list_columns(
+        self, wanted: Sequence[tuple[bytes, Part]], now: Timestamp, columns: frozenset[EntryColumn]
+    ) -> Query:
+        ranged = wanted[0][1].is_ranged
+        digests, *numbers = _columns([(digest, part.limit, part.offset) for digest, part in wanted])
+        bounds = _columns([(part.prefix, part.end, part.first) for _, part in wanted]) if ranged else ()
+        return Query(self._list_columns(ranged, columns), (digests, now, *numbers, *bounds))
+
+    def unpacked(self, row: Row, columns: frozenset[EntryColumn]) -> EntryColumns:
+        _, revision, total, packed_keys, *found = row
+        if total is None:
+            raise UnpackableError("the scope is too large")
+        if packed_keys is None:
+            return EntryColumns(total, revision)
+        keys = decoded(packed_keys)
+        return columns_of(total, revision, len(keys), keys, dict(zip(wanted_of(columns), found, strict=True)))
 
     def read_by_id(self, pairs: Sequence[tuple[int, bytes]]) -> Query:
         return Query(self._read_by_id, _columns(pairs))
@@ -181,6 +224,10 @@ class PostgreSQLStatements(StoreStatements):
             yield Query(self._clear, (rows.clears,))
         if rows.deletes:
             yield Query(self._delete, _columns(rows.deletes))
+        if rows.upserts and rows.changes and rows.scopes and not rows.purges:
+            args = [column for part in (rows.upserts, rows.changes, rows.scopes) for column in _columns(part)]
+            yield Query(self._set, args)
+            return
         if rows.upserts:
             yield Query(self._upsert, _columns(rows.upserts))
         for scope_id, key in rows.purges:

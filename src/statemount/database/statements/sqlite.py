@@ -2,16 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from functools import partial
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from functools import cache, partial
+from typing import Any
 
 from statemount.database.query import Query, Row, Script
-from statemount.database.rows import ChangeRow, EntryRow, NewScope, Part, WriteSet
+from statemount.database.rows import ChangeRow, EntryColumns, EntryRow, NewScope, Part, WriteSet
 from statemount.database.schema import TableNames
 from statemount.database.statements.base import StoreStatements, page_statements
-from statemount.database.statements.packed import FIELD, ROW, filled, number, pieces, rows_of, sized
+from statemount.database.statements.columns import MOST_BYTES, UnpackableError, columns_of, names_of, wanted_of
+from statemount.database.statements.packed import (
+    FIELD,
+    ROW,
+    filled,
+    integers_of,
+    number,
+    pieces,
+    rows_of,
+    sized,
+    texts_of,
+)
 from statemount.database.statements.styles import qmark
-from statemount.model import Timestamp
+from statemount.model import EntryColumn, Timestamp
 
 
 class SQLiteStatements(StoreStatements):
@@ -42,7 +55,8 @@ class SQLiteStatements(StoreStatements):
             f" FROM {t.scope} s LEFT JOIN {t.entry} e ON e.scope_id = s.id AND e.key = ?2 WHERE s.digest = ?1"
         )
         self._list_page = page_statements(self._page)
-        self._list_packed = page_statements(self._packed_page)
+        self._list_columns = cache(self._make_columns)
+        self._list_whole = cache(self._make_whole)
         self._find_revision = f"SELECT digest, id, revision FROM {t.scope} WHERE digest = ?"
         self._find_revisions_packed = sized(
             "WITH p (number, digest) AS (VALUES ",
@@ -131,19 +145,24 @@ class SQLiteStatements(StoreStatements):
             f"DELETE FROM {t.scope} WHERE id = ?",
         ]
 
-    def _page_of(self, ranged: bool, columns: str) -> tuple[str, str]:
-        """Return what finds the scope and counts, as ``s``, and what selects the entries."""
+    def _page_of(self, ranged: bool, columns: str, most_bytes: int | None = None) -> tuple[str, str]:
+        """Return what finds the scope and counts, as ``s``, and what selects the entries.
+
+        Args:
+            most_bytes: Nothing is counted and selected of a larger scope.
+        """
         entry, scope = self.tables.entry, self.tables.scope
         live = "(expires_at IS NULL OR expires_at > ?2)"
         counted, listed = (" AND key >= ?5 AND key < ?6", " AND key >= ?7 AND key < ?6") if ranged else ("", "")
+        count = f"(SELECT count(*) FROM {entry} WHERE scope_id = {scope}.id AND {live}{counted})"
+        if most_bytes is not None:
+            count = f"CASE WHEN size <= {most_bytes} THEN {count} END"
         found = (
-            f"WITH s (id, revision, live) AS MATERIALIZED (SELECT id, revision,"
-            f" (SELECT count(*) FROM {entry} WHERE scope_id = {scope}.id AND {live}{counted})"
-            f" FROM {scope} WHERE digest = ?1)"
+            f"WITH s (id, revision, live) AS MATERIALIZED (SELECT id, revision, {count} FROM {scope} WHERE digest = ?1)"
         )
         return found, (
-            f"SELECT {columns} FROM {entry} WHERE scope_id = (SELECT id FROM s) AND {live}{listed}"
-            " ORDER BY key LIMIT ?3 OFFSET ?4"
+            f"SELECT {columns} FROM {entry} WHERE scope_id = (SELECT id FROM s WHERE live IS NOT NULL)"
+            f" AND {live}{listed} ORDER BY key LIMIT ?3 OFFSET ?4"
         )
 
     def _page(self, ranged: bool, columns: str) -> str:
@@ -153,14 +172,58 @@ class SQLiteStatements(StoreStatements):
             f" FROM s LEFT JOIN ({page}) e ON true ORDER BY e.key"
         )
 
-    def _packed_page(self, ranged: bool, columns: str) -> str:
-        found, page = self._page_of(ranged, columns)
+    def _make_columns(self, ranged: bool, columns: frozenset[EntryColumn]) -> str:
+        found, page = self._page_of(ranged, ", ".join(["key", *names_of(columns)]), MOST_BYTES)
+        number = "?8" if ranged else "?5"
         return (
-            f"{found} SELECT s.revision || '{FIELD}' || s.live || coalesce('{ROW}' || (SELECT group_concat("
-            f"hex(key) || '{FIELD}' || updated_at || '{FIELD}' || revision || '{FIELD}' || coalesce(expires_at, '')"
-            f" || '{FIELD}' || coalesce(writer, '') || '{FIELD}' || typeof(value) || '{FIELD}' || value, '{ROW}')"
-            f" FROM ({page})), '') FROM s"
+            f"{found} SELECT {number}, s.revision, s.live, {_packed(columns)}"
+            f" FROM s LEFT JOIN ({page}) e ON true GROUP BY s.id"
         )
+
+    def _make_whole(self, columns: frozenset[EntryColumn]) -> Callable[[int], str]:
+        t = self.tables
+        return sized(
+            f"SELECT s.digest, s.revision, count(*), {_packed(columns)} FROM {t.scope} s"
+            f" CROSS JOIN {t.entry} e ON e.scope_id = s.id WHERE s.digest IN (",
+            "?",
+            ") AND (e.expires_at IS NULL OR e.expires_at > ?) AND s.entries <= ? AND s.size <= ? GROUP BY s.digest",
+        )
+
+    def list_columns(
+        self, wanted: Sequence[tuple[bytes, Part]], now: Timestamp, columns: frozenset[EntryColumn]
+    ) -> Query:
+        rows = [
+            (digest, now, part.limit, part.offset, *((part.prefix, part.end, part.first) if part.is_ranged else ()), n)
+            for n, (digest, part) in enumerate(wanted)
+        ]
+        sql = self._list_columns(wanted[0][1].is_ranged, columns)
+        return Query(sql, rows[0]) if len(rows) == 1 else Query(sql, rows, "each")
+
+    def list_whole(
+        self, digests: Sequence[bytes], now: Timestamp, entries: int, size: int, columns: frozenset[EntryColumn]
+    ) -> Query:
+        sql, args = filled(self._list_whole(columns), [(digest,) for digest in digests])
+        return Query(sql, [*args, now, entries, size])
+
+    def unpacked_whole(
+        self, rows: Sequence[Row], columns: frozenset[EntryColumn]
+    ) -> Iterator[tuple[bytes, EntryColumns]]:
+        for row in rows:
+            with suppress(UnpackableError):
+                yield row[0], self.unpacked(row, columns)
+
+    def unpacked(self, row: Row, columns: frozenset[EntryColumn]) -> EntryColumns:
+        _, revision, total, count, keys, *packed = row
+        if total is None:
+            raise UnpackableError("the scope is too large")
+        if keys is None:
+            return EntryColumns(total, revision)
+        try:
+            wanted = zip(wanted_of(columns), packed, strict=True)
+            found = {column: _UNPACK[column](text) for column, text in wanted}
+            return columns_of(total, revision, count, _decoded(keys), found)
+        except (ValueError, TypeError) as error:
+            raise UnpackableError("somebody else's row") from error
 
     def read_by_id(self, pairs: Sequence[tuple[int, bytes]]) -> Query:
         if len(pairs) == 1:
@@ -180,7 +243,7 @@ class SQLiteStatements(StoreStatements):
         args = [digest, now, part.limit, part.offset]
         if part.is_ranged:
             args += [part.prefix, part.end, part.first]
-        return Query(self._list_packed[kind], args, "packed", _page, Query(self._list_page[kind], args))
+        return Query(self._list_page[kind], args)
 
     def revisions(self, ids: Sequence[int]) -> Query:
         rows = [(scope_id,) for scope_id in ids]
@@ -261,6 +324,38 @@ class SQLiteStatements(StoreStatements):
             yield Query(sql, [(scope_id,) for scope_id in ids], "many")
 
 
+def _packed(columns: frozenset[EntryColumn]) -> str:
+    """Return what packs entries: how many of them have values that are texts, their keys, and each column.
+
+    What may be no UTF-8 is bytes, for SQLite gives out no other text.
+    """
+    count = "sum(e.value < x'')" if "values" in columns else "count(e.key)"  # every text is less than a blob is
+    keys = f"group_concat(e.key || '', '{FIELD}')"  # a text as it is, which costs less than to make one of a blob
+    return ", ".join([count, f"CAST({keys} AS BLOB)", *[_PACK[column] for column in wanted_of(columns)]])
+
+
+_PACK: Mapping[EntryColumn, str] = {
+    "values": f"CAST(group_concat(e.value, '{FIELD}') AS BLOB)",
+    "updated_at": "group_concat(e.updated_at)",
+    "revisions": "group_concat(e.revision)",
+    "expires_at": "group_concat(ifnull(e.expires_at, 'null'))",
+    "writers": f"CAST(group_concat(ifnull(e.writer, ''), '{FIELD}') AS BLOB)",
+}
+
+
+def _decoded(packed: bytes) -> Sequence[str]:
+    return texts_of(packed.decode())
+
+
+_UNPACK: Mapping[EntryColumn, Callable[[Any], Sequence[Any]]] = {
+    "values": _decoded,
+    "updated_at": integers_of,
+    "revisions": integers_of,
+    "expires_at": integers_of,
+    "writers": _decoded,
+}
+
+
 def _states(wanted: Sequence[tuple[int, bytes | None]], text: str) -> Sequence[Row]:
     rows: list[Row] = []
     for index, revision, updated_at, entries, size, *known in rows_of(text, 8):
@@ -268,25 +363,6 @@ def _states(wanted: Sequence[tuple[int, bytes | None]], text: str) -> Sequence[R
         counters = (int(revision), int(updated_at), int(entries), int(size))
         rows.append((scope_id, *counters, key, *map(number, known)))
     return rows
-
-
-def _page(text: str) -> Sequence[Row]:
-    head, _, entries = text.partition(ROW)
-    revision, live = map(int, head.split(FIELD))
-    if not entries:
-        return [(revision, live, *[None] * 6)]
-    rows: list[Row] = []
-    for key, updated_at, own_revision, expires_at, writer, kind, value in rows_of(entries, 7):
-        if kind != "text":
-            raise ValueError("somebody else's row")
-        entry = (bytes.fromhex(key), value, int(updated_at), int(own_revision), number(expires_at), writer or None)
-        rows.append((revision, live, *entry))
-    rows.sort(key=_key)  # the order in which they are packed is not SQLite's word
-    return rows
-
-
-def _key(row: Row) -> bytes:
-    return row[2]  # type: ignore[no-any-return]
 
 
 def _revisions(text: str) -> Sequence[Row]:
