@@ -8,9 +8,10 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
+from types import MappingProxyType
 
 from tests.processes.workers import SECRET, Connection
 from tests.servers import clean_environment, free_port
@@ -29,6 +30,7 @@ class Process:
         server: ``uvicorn`` or ``granian``.
         app: What it serves.
         migrates: Whether it makes the tables by itself.
+        settings: Environment variables besides.
     """
 
     def __init__(
@@ -39,6 +41,7 @@ class Process:
         server: str = "uvicorn",
         app: str = "statemount.asgi:app",
         migrates: bool = False,
+        settings: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
         self.port = free_port()
         self._output = directory / f"{server}-{self.port}.log"
@@ -54,9 +57,16 @@ class Process:
                 "STATEMOUNT_HISTORY_MAX_CHANGES": "0",  # the whole log is looked at
                 "STATEMOUNT_JWT_SECRET": SECRET,
                 "PYTHONPATH": os.pathsep.join(path),
+                **settings,
             }
         )
         self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def pid(self) -> int:
+        """The process's number."""
+        assert self._process is not None
+        return self._process.pid
 
     @property
     def output(self) -> str:
