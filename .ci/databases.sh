@@ -57,6 +57,7 @@ stop_postgresql() {
     [ ! -f "$data/data/postmaster.pid" ] || (cd "$data" && as_user postgres "$(postgresql_bin)/pg_ctl" -D data -m immediate stop)
 }
 
+# Its temporary tables have a folder of their own: a server that starts removes those of all others that use the same.
 start_mariadb() { # prints the server's URL
     local port data=$work/mariadb PATH="$PATH:/usr/sbin"
     port=$(free_port)
@@ -67,6 +68,7 @@ start_mariadb() { # prints the server's URL
             --skip-test-db || exit 1
         as_user mysql "$(command -v mariadbd)" --no-defaults --datadir="$data/data" --socket="$data/socket" --port="$port" \
             --bind-address=127.0.0.1 --pid-file="$data/pid" --max-connections=300 --innodb-flush-method=nosync \
+            --tmpdir="$data" \
             >"$data/log" 2>&1 </dev/null &
         for _ in $(seq 120); do
             if mariadb-admin --no-defaults --socket="$data/socket" --user=root ping; then exit 0; fi

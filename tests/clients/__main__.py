@@ -1,7 +1,7 @@
 """Make clients of our documents and let them talk to our servers; let schemathesis ask these whatever it likes.
 
 ``python -m tests.clients [ARGUMENTS OF PYTEST]`` is run by the interpreter that has statemount. The exit code is the
-verdict.
+verdict. With ``-k sequences --sequences=500 -s`` schemathesis asks for long.
 """
 
 from __future__ import annotations

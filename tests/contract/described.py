@@ -70,9 +70,14 @@ def check_described(state: StateMount, method: str, target: str, answer: Answer)
     if answer.status in described and described[answer.status] is None:
         assert answer.body == b""
     elif answer.status in described and answer.status < 300:
-        TypeAdapter(described[answer.status]).validate_python(_jsonable(answer.body))
+        _adapter(described[answer.status]).validate_python(_jsonable(answer.body))
     elif answer.status == 422:
         HTTPValidationError.model_validate(_jsonable(answer.body))
+
+
+@lru_cache
+def _adapter(model: Any) -> TypeAdapter[Any]:
+    return TypeAdapter(model)
 
 
 def _jsonable(body: bytes) -> Any:

@@ -26,6 +26,7 @@ from tests.databases import Databases
 T = TypeVar("T")
 
 Thing = Literal["task", "asset"]
+Step = tuple[str, str, Any]
 Demand = Literal["nothing", "this revision", "another revision", "some", "none"]
 
 _DAY = 24 * 60 * 60
@@ -48,6 +49,14 @@ _CLEARS: dict[Thing, tuple[str, ...]] = {
         "/execution/state/asset/<name%>",
     ),
 }
+_BATCHES: dict[Thing, tuple[str, ...]] = {
+    "task": ("/execution/store/ti/<ti>", "/execution/state/ti/<ti>"),
+    "asset": (
+        "/execution/store/asset/by-name?name=<name%>",
+        "/execution/store/asset/by-uri?uri=<name-uri%>",
+        "/execution/state/asset/<name%>",
+    ),
+}
 _LISTS: dict[Thing, dict[str, str]] = {
     "task": {f"{_STATE}/state-store": "task_state_store", f"{_STATE}/states": "task_states"},
     "asset": {
@@ -67,6 +76,7 @@ choices = st.integers(0, 29)
 keys = st.sampled_from(["k", "a/b", "a%2Fb", "K", "\N{GRINNING FACE}", "..."])
 values = st.sampled_from([0, False, "", [], {}, 1.0, 2**70, "\0", "\N{SNOWMAN}", [None, {"a": [1.5e300]}], {"": None}])
 demands = st.sampled_from(("nothing", "nothing", "this revision", "another revision", "some", "none"))
+steps = st.tuples(st.sampled_from(("set", "set", "delete", "check")), keys, values)
 lifetimes = st.sampled_from((None, "default", -1, 1, 60, _DAY))
 
 
@@ -189,6 +199,30 @@ class StateMachine(RuleBasedStateMachine):
             self.items[thing][key] = Item(value, item.expires_at, self.wrote(thing, answer))
         self.check(1 - process, thing, key, f"{views[choice // 6 % len(views)]}/{{}}")
 
+    @rule(process=processes, thing=things, choice=choices, steps=st.lists(steps, min_size=1, max_size=4))
+    def batch(self, process: int, thing: Thing, choice: int, steps: list[Step]) -> None:
+        """Operations are done one after the other, all or none."""
+        paths = (*_BATCHES[thing], *_LISTS[thing])
+        path = paths[choice % len(paths)]
+        expires_at = self.clock.now + _RETENTION if thing == "task" and path.startswith("/api") else None
+        present, holds = set(self.live(thing)), True
+        for op, key, _ in steps:
+            holds = holds and (op != "check" or key in present)
+            present = present | {key} if op == "set" else present - {key} if op == "delete" else present
+        answer = self.ask(process, "POST", path, {"operations": [_operation(*step) for step in steps]})
+        assert answer.status == (200 if holds else 412)
+        if holds:
+            for (op, key, value), result in zip(steps, json.loads(answer.body)["results"], strict=True):
+                if op == "set":
+                    assert result["revision"] > self.last[thing]
+                    self.last[thing] = result["revision"]
+                    self.items[thing][key] = Item(value, expires_at, result["revision"])
+                elif op == "delete":
+                    self.items[thing].pop(key, None)
+        views = _views(thing)
+        for _, key, _ in steps:
+            self.check(1 - process, thing, key, views[choice // 6 % len(views)])
+
     @rule(process=processes, thing=things, choice=choices, key=keys, demand=demands)
     def delete(self, process: int, thing: Thing, choice: int, key: str, demand: Demand) -> None:
         """A key is removed; one that is missing is no error."""
@@ -243,6 +277,11 @@ class StateMachine(RuleBasedStateMachine):
             assert [entry["key"] for entry in page[name]] == [*items][offset : offset + limit]
             for entry in page[name]:
                 assert json.dumps(entry["value"]) == json.dumps(items[entry["key"]].value)
+
+
+def _operation(op: str, key: str, value: Any) -> dict[str, Any]:
+    further = {"set": {"value": value}, "check": {"exists": True}}
+    return {"op": op, "key": key, **further.get(op, {})}
 
 
 def _moment(text: str | None) -> int | None:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, MutableMapping
+from collections.abc import Mapping, MutableMapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias, Union
 from urllib.parse import unquote
 
 import httpx
 
 from statemount.web.requests import Receive, Send
+
+Headers: TypeAlias = Union[Mapping[str, str], Sequence[tuple[str, str]]]
+"""By name; or as pairs, as often as they are there."""
 
 
 @dataclass(frozen=True)
@@ -33,9 +36,10 @@ async def ask_with_httpx(app: Any, method: str, target: str, headers: Mapping[st
     return Answer(response.status_code, dict(response.headers), response.content)
 
 
-def scope_of(method: str, target: str, headers: Mapping[str, str], **changes: Any) -> dict[str, Any]:
+def scope_of(method: str, target: str, headers: Headers, **changes: Any) -> dict[str, Any]:
     """Return the scope that a server makes of a request's head."""
     path, _, query = target.partition("?")
+    pairs = headers.items() if isinstance(headers, Mapping) else headers
     return {
         "type": "http",
         "asgi": {"version": "3.0"},
@@ -46,22 +50,23 @@ def scope_of(method: str, target: str, headers: Mapping[str, str], **changes: An
         "raw_path": path.encode(),
         "query_string": query.encode(),
         "root_path": "",
-        "headers": [(name.lower().encode(), value.encode("latin-1")) for name, value in headers.items()],
+        "headers": [(name.lower().encode(), value.encode("latin-1")) for name, value in pairs],
         "client": ("127.0.0.1", 1),
         "server": ("host", 80),
         **changes,
     }
 
 
-async def ask(
-    app: Any, method: str, target: str, headers: Mapping[str, str], body: bytes | None, **changes: Any
-) -> Answer:
+async def ask(app: Any, method: str, target: str, headers: Headers, body: bytes | None, **changes: Any) -> Answer:
     """Ask message by message.
 
     Args:
+        headers: As pairs they are all that is sent; otherwise the length of the body is, too.
         changes: To the scope.
     """
-    scope = scope_of(method, target, {**headers, "content-length": str(len(body or b""))}, **changes)
+    if isinstance(headers, Mapping):
+        headers = {**headers, "content-length": str(len(body or b""))}
+    scope = scope_of(method, target, headers, **changes)
     received = iter([{"type": "http.request", "body": body or b"", "more_body": False}])
     sent: list[MutableMapping[str, Any]] = []
 

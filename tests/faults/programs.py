@@ -272,6 +272,7 @@ class MariaDBProgram(ServerProgram):
     def command(self) -> Sequence[str]:
         options = {
             "datadir": self.directory / "data",
+            "tmpdir": self.directory,  # a server that starts removes the temporary tables of all that use the same one
             "socket": self.directory / "socket",
             "port": self.port,
             "bind-address": "127.0.0.1",

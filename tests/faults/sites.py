@@ -39,7 +39,7 @@ async def site(
         if kind == "sqlite":
             url = f"sqlite:///{disk or directory}/state.db"
             await upgrade(url)
-            yield Site(kind, url, Process(url, directory, app=app, settings=settings), disk=disk)
+            yield Site(kind, url, Process(url, directory, app=app, variables=settings), disk=disk)
             return
         program = PROGRAMS[kind](directory / kind)
         await asyncio.to_thread(program.make)
@@ -48,5 +48,5 @@ async def site(
         await program.make_database(disk)
         await upgrade(program.url)
         proxy = await stack.enter_async_context(Proxy(program.url))
-        process = Process(at(program.url, proxy.port), directory, app=app, settings=settings)
+        process = Process(at(program.url, proxy.port), directory, app=app, variables=settings)
         yield Site(kind, program.administrator_url, process, program, proxy, disk)

@@ -34,7 +34,7 @@ async def test_slow_clients(database_url: str, tmp_path: Path) -> None:
     """With a single connection to the database everybody else is served at once, and all is as before afterwards."""
     settings = {"STATEMOUNT_POOL_SIZE": "1", "STATEMOUNT_BODY_TIMEOUT_SECONDS": str(_LIMIT)}
     processes = [
-        Process(database_url, tmp_path, server=server, app="tests.processes.counting:app", settings=settings)
+        Process(database_url, tmp_path, server=server, app="tests.processes.counting:app", variables=settings)
         for server in ("uvicorn", "granian")
     ]
     async with outsider(database_url) as other, serving(*processes):

@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from types import MappingProxyType
@@ -29,8 +29,9 @@ class Process:
         directory: Where its output goes.
         server: ``uvicorn`` or ``granian``.
         app: What it serves.
+        options: Of the server, besides.
         migrates: Whether it makes the tables by itself.
-        settings: Environment variables besides.
+        variables: Environment variables in place of, or besides, those that every process has here.
     """
 
     def __init__(
@@ -40,14 +41,15 @@ class Process:
         *,
         server: str = "uvicorn",
         app: str = "statemount.asgi:app",
+        options: Sequence[str] = (),
         migrates: bool = False,
-        settings: Mapping[str, str] = MappingProxyType({}),
+        variables: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
         self.port = free_port()
         self._output = directory / f"{server}-{self.port}.log"
-        options = {"uvicorn": ["--no-access-log"], "granian": ["--interface", "asgi", "--no-ws"]}[server]
+        own = {"uvicorn": ["--no-access-log"], "granian": ["--interface", "asgi", "--no-ws"]}[server]
         self._command = [sys.executable, "-m", server, app, "--port", str(self.port), "--log-level", "warning"]
-        self._command += options
+        self._command += [*own, *options]
         path = [os.fspath(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
         self._environment = clean_environment(
             {
@@ -57,7 +59,7 @@ class Process:
                 "STATEMOUNT_HISTORY_MAX_CHANGES": "0",  # the whole log is looked at
                 "STATEMOUNT_JWT_SECRET": SECRET,
                 "PYTHONPATH": os.pathsep.join(path),
-                **settings,
+                **variables,
             }
         )
         self._process: subprocess.Popen[bytes] | None = None

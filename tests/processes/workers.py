@@ -159,6 +159,10 @@ class Connection:
         """Read what needs no token."""
         return await self._ask("GET", path, None)
 
+    async def ask(self, method: str, path: str, headers: Mapping[str, str], body: bytes | None = None) -> Answer:
+        """Ask anything, as who the headers say."""
+        return await self._ask(method, path, None, body, headers)
+
     def close(self) -> None:
         """End the connection at once."""
         if self._streams is not None:

@@ -21,6 +21,7 @@ from statemount.watching.watch import Watch
 from tests.clock import SECOND, FakeClock
 from tests.watching.support import (
     ASSET,
+    PATIENCE,
     RARELY,
     TASK,
     WRITER,
@@ -497,6 +498,54 @@ async def test_a_reader_that_cannot_read_on() -> None:
         store.is_down = True
         with pytest.raises(UnavailableError):
             await watch.next()
+
+
+class Slow(MemoryStore):
+    """A store that reads its log at once, and is slow to say what it has read to who is behind the others."""
+
+    def __init__(self) -> None:
+        super().__init__(clock=FakeClock())
+        self.has_read = asyncio.Event()
+        self.may_tell = asyncio.Event()
+
+    @override
+    async def tails(self, positions: Mapping[Scope, int], *, limit: int = 256) -> Mapping[Scope, LogTail]:
+        found = await super().tails(positions, limit=limit)
+        if limit <= 256 and not self.may_tell.is_set():
+            self.has_read.set()
+            await self.may_tell.wait()
+        return found
+
+
+async def test_what_is_written_while_somebody_reads_on() -> None:
+    """Who reads on in the log, and finds nothing there, is told what was written meanwhile, and all that follows."""
+    store = Slow()
+    async with open_hub(store) as hub:
+        first = await put(store, hub, TASK, "a")
+        last = await put(store, hub, TASK, "a")
+        watch = await hub.watch(TASK, key="k", after=first)
+        reading = asyncio.create_task(told(watch))
+        await store.has_read.wait()
+        assert await put(store, hub, TASK, "k") == last + 1
+        await until(lambda: watch.feed.position == last + 1)
+        store.may_tell.set()
+        assert await reading == [("set", last + 1, "k")]
+        assert await put(store, hub, TASK, "k") == last + 2
+        assert await told(watch) == [("set", last + 2, "k")]
+
+
+async def test_the_end_while_somebody_reads_on() -> None:
+    """Who goes away while the log is read for it is gone at once, not only after the next sign of life."""
+    store = Slow()
+    async with open_hub(store) as hub:
+        first = await put(store, hub, TASK, "a")
+        await put(store, hub, TASK, "a")
+        watch = await hub.watch(TASK, key="k", after=first)
+        reading = asyncio.create_task(watch.next())
+        await store.has_read.wait()
+        watch.end("left")
+        store.may_tell.set()
+        assert await asyncio.wait_for(reading, PATIENCE) is None
 
 
 async def test_a_wait_for_the_log_that_is_given_up(store: Store) -> None:

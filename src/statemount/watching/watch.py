@@ -96,15 +96,20 @@ class Watch:
             if self._opening is not None:
                 opening, self._opening = self._opening, None
                 return [opening]
-            events = await self._read_on() if self._is_behind else self.feed.take(self)
+            if self._is_behind:
+                behind = await self._read_on()
+                if behind:
+                    return behind
+                continue  # meanwhile the feed may have got something for it, or it may be over
+            events = self.feed.take(self)
             if events is None:
                 self._is_behind = True
             elif events:
                 return events
-            elif not self._is_behind:
-                if self._beats:
-                    self._beats = False
-                    return events
+            elif self._beats:
+                self._beats = False
+                return events
+            else:
                 await self._wait()
         return None
 

@@ -14,6 +14,11 @@ WORLD: dict[str, Any] = json.loads(os.environ["CLIENTS"])
 """``servers`` (URLs by name), ``worker`` and ``public`` (tokens), ``task_instance_id``, ``node`` (a folder)."""
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Let a run be longer than CI has time for."""
+    parser.addoption("--sequences", type=int, default=8, help="how many there are (with =); default: 8")
+
+
 @pytest.fixture(scope="session")
 def world() -> dict[str, Any]:
     """Return what the run has started and made."""
