@@ -141,6 +141,7 @@ class StateMount:
             authenticator=RuntimeAuthenticator(self._runtimes, self._auth),
             contracts=self.settings.contracts,
             max_body_bytes=self.settings.max_body_bytes,
+            body_seconds=self.settings.body_timeout_seconds or None,
             clock=clock,
             observer=metrics,
             exposition=metrics.exposition if metrics is not None and self.settings.metrics else None,

@@ -156,7 +156,12 @@ class DatabaseParts:
 
             url = DatabaseUrl(self._settings.database_url.get_secret_value())
             connections = await self._opened.open(
-                Connections(url, size=self._settings.pool_size, observer=self._observer)
+                Connections(
+                    url,
+                    size=self._settings.pool_size,
+                    statement_seconds=self._settings.statement_timeout_seconds,
+                    observer=self._observer,
+                )
             )
             migrates = self._settings.auto_migrate
             auto_upgrade = url.is_embedded if migrates is None else migrates

@@ -205,6 +205,12 @@ class Settings(BaseModel):
     max_body_bytes: Annotated[PositiveInt, Field(json_schema_extra=_unit("bytes"))] = 4 * _MEBIBYTE
     """The longest request body, and the longest value, as stored, that anybody may write."""
 
+    body_timeout_seconds: Annotated[
+        NonNegativeFloat, Field(allow_inf_nan=False, le=3600, json_schema_extra=_unit("seconds"))
+    ] = 30.0
+    """How long a request's body is waited for, from the first wait until it is complete: then it is answered with 408;
+    0 = for ever."""
+
     max_entries_per_scope: Annotated[PositiveInt, Field(json_schema_extra=_unit("entries"))] = 10_000
     """The most entries of one task instance or asset."""
 
@@ -251,6 +257,12 @@ class Settings(BaseModel):
 
     max_queue_length: Annotated[PositiveInt, Field(json_schema_extra=_unit("operations"))] = 1000
     """The most operations that may wait for the database; one more is answered with 503."""
+
+    statement_timeout_seconds: Annotated[
+        float, Field(allow_inf_nan=False, ge=0.1, le=600, json_schema_extra=_unit("seconds"))
+    ] = 10.0
+    """How long a statement may take on a database server. A server that does not answer at all is given up on two
+    seconds later: what waits for it is answered with 503."""
 
     metrics: bool = False
     """Whether `/metrics` shows the metrics of its process, as Prometheus reads them; needs `statemount[metrics]`."""

@@ -86,6 +86,7 @@ class Node:
             "pid-file": self._folder / "pid",
             "port": self.port,
             "socket": self._folder / "socket",
+            "tmpdir": self._folder,  # a server that starts removes the temporary tables of all that use the same one
             "wsrep-cluster-address": "gcomm://" + ",".join(f"127.0.0.1:{node.group_port}" for node in members),
             "wsrep-node-address": group,
             "wsrep-node-name": self.name,

@@ -17,7 +17,7 @@ from statemount.web.routing import Router, request_path
 from statemount.web.variants import variant_of
 from tests.contract.transports import Answer, scope_of
 
-ALWAYS = frozenset({400, 401, 403, 404, 405, 413, 414, 415, 422})
+ALWAYS = frozenset({400, 401, 403, 404, 405, 408, 413, 414, 415, 422})
 """The statuses of refusals that every operation can have."""
 
 

@@ -168,6 +168,10 @@ class Proxy:
         """A request that holds this ends the connection."""
         self.passes_on = False
         """Whether the server still gets the request that ends the connection."""
+        self.breaks_once = False
+        """Whether only the next such request does."""
+        self.broken = 0
+        """How many connections were ended so."""
         self.is_silent = False
         """Whether nothing is passed on any more, while connections stay."""
 
@@ -190,7 +194,11 @@ class Proxy:
             writer.transport.abort()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        server_reader, server_writer = await asyncio.open_connection(*self._target)
+        try:
+            server_reader, server_writer = await asyncio.open_connection(*self._target)
+        except OSError:  # the server is away
+            writer.transport.abort()
+            return
         pair = (writer, server_writer)
         self._writers.update(pair)
         ending = asyncio.Event()
@@ -215,6 +223,9 @@ class Proxy:
             while data := await reader.read(65_536):
                 if is_request and self.breaks_on is not None and self.breaks_on in data:
                     ending.set()
+                    self.broken += 1
+                    if self.breaks_once:
+                        self.breaks_on = None
                     if self.passes_on:
                         writer.write(data)
                         await asyncio.sleep(0.1)  # for the server to do it

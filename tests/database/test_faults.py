@@ -115,7 +115,7 @@ async def test_what_a_server_says(server_kind: str, server_url: str) -> None:
         (sqlite3.OperationalError("database table is locked"), Fault.ROLLED_BACK),
         (sqlite3.OperationalError("disk I/O error"), Fault.BUSY),
         (sqlite3.OperationalError("database or disk is full"), Fault.BUSY),
-        (sqlite3.OperationalError("attempt to write a readonly database"), Fault.BUSY),
+        (sqlite3.OperationalError("attempt to write a readonly database"), Fault.LOST),
         (sqlite3.OperationalError("no such table: t"), Fault.BUSY),
         (sqlite3.OperationalError("interrupted"), Fault.BUSY),
         (sqlite3.DatabaseError("file is not a database"), Fault.BUSY),
@@ -365,6 +365,18 @@ async def test_a_server_that_falls_silent(server_kind: str, server_url: str) -> 
             await connections.write(ask("SELECT 1"))
         proxy.is_silent = False
         assert (await connections.write(ask("SELECT 1")))[0][0] == 1
+
+
+async def test_a_read_of_a_silent_server_is_not_repeated(server_kind: str, server_url: str) -> None:
+    """A read that has waited as long as one waits for a lock gives up, and does not begin once more."""
+    async with (
+        Proxy(server_url) as proxy,
+        connected(at(server_url, proxy.port), statement_seconds=0.1, lock_seconds=1) as connections,
+    ):
+        assert (await connections.read(ask("SELECT 1")))[0][0] == 1
+        proxy.is_silent = True
+        with pytest.raises(UnavailableError, match="the database does not answer"):
+            await connections.read(ask("SELECT 1"))
 
 
 @pytest.mark.parametrize("kind", ["postgresql", "mysql"])

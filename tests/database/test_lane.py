@@ -10,7 +10,7 @@ from typing import TypeAlias
 import pytest
 
 from statemount.database.lane import Lane, Ticket
-from statemount.errors import OverloadedError, UnavailableError
+from statemount.errors import LockedError, OverloadedError, UnavailableError, WriteOutcomeUnknownError
 
 pytestmark = pytest.mark.anyio
 
@@ -138,6 +138,48 @@ async def test_a_failure_reaches_everybody_in_the_group() -> None:
     assert work.groups[1] == ["a", "b"]
     work.error = None
     assert await lane.ask("c") == "C"
+    await lane.stop()
+
+
+@pytest.mark.parametrize(
+    ("error", "long_seconds", "told"),
+    [
+        (UnavailableError("no answer"), 0, UnavailableError),
+        (OverloadedError("no answer"), 0, OverloadedError),
+        (WriteOutcomeUnknownError("no answer"), 0, UnavailableError),
+        (UnavailableError("no answer"), 60, None),
+        (LockedError("no answer"), 0, None),
+        (LookupError("no answer"), 0, None),
+    ],
+)
+async def test_what_waited_while_the_database_did_not_answer(
+    error: Exception, long_seconds: int, told: type[Exception] | None
+) -> None:
+    """What has waited for long behind a group that got no answer is told so at once, and that it was not done."""
+    groups: list[list[str]] = []
+
+    async def work(group: Group) -> None:
+        groups.append([ticket.request for ticket in group])
+        await asyncio.sleep(0)
+        if group[0].request == "first":
+            raise error
+        for ticket in group:
+            ticket.succeed(ticket.request.upper())
+
+    lane = await started(work, long_seconds=long_seconds)
+    first = lane.ask("first")
+    await asyncio.sleep(0)
+    second = lane.ask("second")
+    with pytest.raises(type(error), match="no answer"):
+        await first
+    if told is None:
+        assert await second == "SECOND"
+    else:
+        with pytest.raises(told, match="no answer") as caught:
+            await second
+        assert type(caught.value) is told
+    assert await lane.ask("third") == "THIRD"
+    assert groups == [["first"], *([["second"]] if told is None else []), ["third"]]
     await lane.stop()
 
 

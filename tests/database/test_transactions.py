@@ -8,10 +8,12 @@ import gc
 import logging
 import sqlite3
 import threading
+from typing import Any
 
 import pytest
 
 from statemount.database.connections import Connections
+from statemount.database.drivers.sqlite import _transact
 from statemount.database.query import Query, Script
 from statemount.database.schema import TableNames
 from statemount.database.url import DatabaseUrl
@@ -66,6 +68,40 @@ async def test_a_store_whose_connection_breaks_during_commit(server_kind: str, s
         page = await store.list(AssetScope(1), limit=10)
         assert [entry.key for entry in page.entries] == ["k"]
         await store.close()
+
+
+async def test_a_connection_that_breaks_while_a_scope_is_made(server_kind: str, server_url: str) -> None:
+    """Where it is not known whether an empty scope was made, it is known that nothing was written to it."""
+    async with Proxy(server_url) as proxy, connected(at(server_url, proxy.port)) as connections:
+        store = DatabaseStore(connections, tables=TableNames(), clock=FakeClock())
+        await store.open()
+        proxy.breaks_on, proxy.breaks_once, proxy.passes_on = b"COMMIT", True, True
+        with pytest.raises(UnavailableError) as caught:
+            await store.apply(AssetScope(1), [Set("k", "1")], writer=None)
+        assert not isinstance(caught.value, WriteOutcomeUnknownError)
+        assert (await store.list(AssetScope(1), limit=10)).total == 0
+        await store.apply(AssetScope(1), [Set("k", "2")], writer=None)
+        await store.close()
+
+
+class _FullDisk(sqlite3.Connection):
+    """A connection to a disk that is full as soon as something is to be committed."""
+
+    def execute(self, sql: str, *args: Any) -> sqlite3.Cursor:
+        if sql == "COMMIT":
+            raise sqlite3.OperationalError("database or disk is full")
+        return super().execute(sql, *args)
+
+
+def test_a_disk_that_is_full_at_commit() -> None:
+    """Of a transaction for which there was no room it is known that it was not done."""
+    connection = sqlite3.connect(":memory:", isolation_level=None, factory=_FullDisk)
+    connection.execute("CREATE TABLE t (x INTEGER)")
+    with pytest.raises(sqlite3.OperationalError, match="full"):
+        _transact(connection, scripts("INSERT INTO t VALUES (1)"))
+    assert not connection.in_transaction
+    assert connection.execute(COUNT).fetchall() == [(0,)]
+    connection.close()
 
 
 @pytest.mark.parametrize("breaks_on", [b"BEGIN", b"INSERT"])

@@ -62,7 +62,7 @@ async def test_cancelled_tasks(database_url: str) -> None:
         assert set(outcomes) <= {"cancelled", 200, 204, 404}
         await eventually(lambda: _nothing_open(other))
         assert (await other.sessions()).open <= 2 * POOL + 1
-        await eventually(lambda: _holds(asyncio.all_tasks() == tasks))
+        await eventually(lambda: _holds(asyncio.all_tasks() <= tasks))  # one of those may have ended
         await state.stop()
         await eventually(lambda: _none_left(other))
     await eventually(lambda: _holds(set(threading.enumerate()) <= before[0] and asyncio.all_tasks() == before[1]))

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
+import weakref
 from collections.abc import Iterable, MutableMapping
 from typing import Any
 
@@ -202,3 +204,58 @@ async def test_smaller_limit(place: Place) -> None:
 def test_json_types(content_type: bytes | None, is_json: bool) -> None:
     """JSON is ``application/json`` or ``application/...+json``, with any parameters."""
     assert is_json_type(content_type) is is_json
+
+
+async def test_body_that_is_late(place: Place) -> None:
+    """A body that does not arrive in time is answered with 408, which closes the connection, and changes nothing."""
+    state = StateMount("memory://", auth=place.state._auth, clock=place.clock, body_timeout_seconds=0.01)
+    hasty = await Place.make(state, place.clock)
+    async with state.lifespan():
+        for messages in ([], _parts(b'{"value": 1}', more=True)):
+            client = Client(messages)
+            assert await client.ask(hasty) == 408
+            assert (b"connection", b"close") in client.sent[0]["headers"]
+            assert json.loads(client.sent[1]["body"]) == {"detail": "The body has not arrived within 0.01 seconds"}
+        client = Client()
+        assert await client.ask(hasty, accept="application/problem+json") == 408
+        assert json.loads(client.sent[1]["body"])["type"] == "urn:statemount:problem:late-body"
+        scope = scope_of("PUT", hasty.fill("/execution/store/ti/<ti>/k"), {"authorization": hasty.fill("Bearer <own>")})
+        client = Client()
+        await state({**scope, "http_version": "2"}, client.receive, client.send)
+        assert client.sent[0]["status"] == 408
+        assert b"connection" not in dict(client.sent[0]["headers"])
+        assert await hasty.values(hasty.scope) == {}
+        assert await Client(_parts(b'{"value": 2}')).ask(hasty) == 204
+
+
+@pytest.mark.parametrize("messages", [[], _parts(b"{}"), _parts(b" " * (_LIMIT + 1))])
+async def test_a_refusal_lets_go_of_the_request(place: Place, messages: list[dict[str, Any]]) -> None:
+    """Once a refusal is sent nothing holds what the server gave us: granian would wait for that to send it."""
+    state = StateMount("memory://", auth=place.state._auth, clock=place.clock, body_timeout_seconds=0.01)
+    hasty = await Place.make(state, place.clock)
+    async with state.lifespan():
+        client = Client(messages)
+        held = weakref.ref(client)
+        gc.collect()
+        gc.disable()
+        try:
+            assert await client.ask(hasty) in (408, 413, 422)
+            del client
+            await asyncio.sleep(0)  # a step of a task holds the cancellation that it began with
+            assert held() is None
+        finally:
+            gc.enable()
+
+
+async def test_body_without_a_limit(place: Place) -> None:
+    """Without a limit a body is waited for until it is there."""
+    state = StateMount("memory://", auth=place.state._auth, clock=place.clock, body_timeout_seconds=0)
+    patient = await Place.make(state, place.clock)
+    async with state.lifespan():
+        client = Client()
+        task = asyncio.create_task(client.ask(patient))
+        await client.waits.wait()
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        assert await Client(_parts(b'{"value": 2}')).ask(patient) == 204

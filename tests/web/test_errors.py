@@ -161,6 +161,8 @@ def _example(kind: type[Exception]) -> Exception:
         return kind(1)
     if issubclass(kind, InvalidInputError):
         return kind([])
+    if issubclass(kind, web_errors.LateBodyError):
+        return kind(1, "1.1")
     if issubclass(kind, web_errors.MethodNotAllowedError):
         return kind(b"GET")
     if issubclass(kind, web_errors.MissingKeyError):
@@ -192,7 +194,7 @@ async def _never() -> Any:
 def test_problem_types_are_unique() -> None:
     """Every kind of error is in the registry once, with a type of its own."""
     names = [kind.name for kind in PROBLEM_TYPES]
-    assert len(set(names)) == len(names) == 29
+    assert len(set(names)) == len(names) == 30
     assert {kind.uri for kind in PROBLEM_TYPES} == {f"urn:statemount:problem:{name}" for name in names}
     assert all(400 <= kind.status < 600 for kind in PROBLEM_TYPES)
 

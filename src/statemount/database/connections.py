@@ -174,6 +174,14 @@ class _Pool:
             self._lost()
             doubtful += self._idle
             self._idle = []
+        await self._give_up(doubtful)
+
+    async def renew(self) -> None:
+        """Give up the idle connections."""
+        idle, self._idle = self._idle, []
+        await self._give_up(idle)
+
+    async def _give_up(self, doubtful: Sequence[HeldConnection]) -> None:
         for connection in doubtful:
             self._driver.abort(connection.raw_connection)
             await self._discard(connection)
@@ -358,11 +366,13 @@ class Connections(Resource):
         """
         for attempt in range(2):
             held = await self._readers.acquire("read")
+            began = time.monotonic()
             try:
                 result = await self.driver.read(held.raw_connection, factory)
             except BaseException as error:
                 fault = await self._give_back(self._readers, held, error)
-                if fault is Fault.LOST and attempt == 0:
+                is_soon = time.monotonic() - began < self._lock_seconds
+                if fault is Fault.LOST and attempt == 0 and is_soon:
                     self._observer.retried("read")
                     continue  # it broke while it was idle; a read may be repeated
                 self._raise(error, fault)
@@ -419,6 +429,10 @@ class Connections(Resource):
             fault = Fault.LOST
         if fault is Fault.LOST:
             await pool.replace(held, others=True)
+            if self._immediate is not None:  # SQLite opens a file as its other connections in the process have it open
+                self._immediate.close()
+                for each in {self._readers, self._writers}:
+                    await each.renew()
         else:
             pool.release(held)
         return fault

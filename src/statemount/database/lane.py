@@ -4,11 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Generic, TypeVar
 
-from statemount.errors import OverloadedError, StateMountError, UnavailableError
+from statemount.errors import (
+    LockedError,
+    OverloadedError,
+    StateMountError,
+    UnavailableError,
+    WriteOutcomeUnknownError,
+)
 from statemount.observer import SILENT, Observer, WorkKind
 
 RequestT = TypeVar("RequestT")
@@ -48,6 +55,7 @@ class Lane(Generic[RequestT, AnswerT]):
         max_operations: Most operations in a group; a single request may have more.
         max_bytes: Most bytes in a group; a single request may be larger.
         max_waiting: Most requests that may wait; one more is refused.
+        long_seconds: A group that fails after so long has waited for a database that does not answer.
         kind: What the work is, for the observer.
         observer: Is told of groups, and can ask how many wait.
     """
@@ -59,6 +67,7 @@ class Lane(Generic[RequestT, AnswerT]):
         max_operations: int = 256,
         max_bytes: int = 1024 * 1024,
         max_waiting: int = 10_000,
+        long_seconds: float = 2.0,
         kind: WorkKind = "write",
         observer: Observer = SILENT,
     ) -> None:
@@ -68,6 +77,7 @@ class Lane(Generic[RequestT, AnswerT]):
         self._max_operations = max_operations
         self._max_bytes = max_bytes
         self._max_waiting = max_waiting
+        self._long_seconds = long_seconds
         self._waiting: deque[Ticket[RequestT, AnswerT]] = deque()
         self._woken: asyncio.Future[None] | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -165,6 +175,7 @@ class Lane(Generic[RequestT, AnswerT]):
         return group
 
     async def _do(self, group: Sequence[Ticket[RequestT, AnswerT]]) -> None:
+        began = time.monotonic()
         try:
             await self._work(group)
         except asyncio.CancelledError:
@@ -174,3 +185,15 @@ class Lane(Generic[RequestT, AnswerT]):
         except Exception as error:
             for ticket in group:
                 ticket.fail(error)
+            if isinstance(error, UnavailableError) and time.monotonic() - began >= self._long_seconds:
+                self._give_up(error)
+
+    def _give_up(self, error: UnavailableError) -> None:
+        """Fail what has waited meanwhile, too: it would only find out the same, one group after the other."""
+        if isinstance(error, LockedError):  # which says nothing of the others
+            return
+        if isinstance(error, WriteOutcomeUnknownError):  # theirs is known
+            error = UnavailableError(str(error))
+        for ticket in self._waiting:
+            ticket.fail(error)
+        self._waiting.clear()

@@ -16,7 +16,14 @@ from statemount.database.lane import Ticket
 from statemount.database.query import Script
 from statemount.database.rows import ChangeRow, EntryRow, ScopeRow, WriteSet
 from statemount.database.statements.base import StoreStatements
-from statemount.errors import LockedError, NotFoundError, ScopeFullError, StateMountError, UnavailableError
+from statemount.errors import (
+    LockedError,
+    NotFoundError,
+    ScopeFullError,
+    StateMountError,
+    UnavailableError,
+    WriteOutcomeUnknownError,
+)
 from statemount.interfaces import Clock
 from statemount.model import Change, Entry, MappedTask, Scope, Timestamp, Writer
 from statemount.operations import CheckScope, Clear, Delete, Operation, Outcome, Result
@@ -160,7 +167,7 @@ class GroupCommit:
                 if scope not in found and any(self._without_scope(write, now) is None for write in its_writes)
             ]
             if missing:
-                await self._connections.write(lambda: create_scopes(self._statements, missing, now))
+                await self._create(missing, now)
                 # Looked up once they are committed, and not before: a drop that did not see them is seen here.
                 found.update(await self._connections.read(lambda: find_scopes(self._statements, missing, now)))
                 for scope in missing:
@@ -171,6 +178,12 @@ class GroupCommit:
                 self._ids.remember(scope, scope_id, since=since)
             ids.update(found)
         return _Places(ids, new, since)
+
+    async def _create(self, missing: Sequence[Scope], now: Timestamp) -> None:
+        try:
+            await self._connections.write(lambda: create_scopes(self._statements, missing, now))
+        except WriteOutcomeUnknownError as error:  # an empty scope is seen by nobody: of the writes, nothing is done
+            raise UnavailableError(str(error)) from error
 
     def _without_scope(self, write: Write, now: Timestamp) -> Outcome | ScopeFullError | None:
         """Return what comes of a write while its scope does not exist; None if it makes the scope."""

@@ -32,6 +32,7 @@ class StateApp:
         service: Everything behind the routes.
         authenticator: Who is asking.
         max_body_bytes: Longest body of a request.
+        body_seconds: How long a body is waited for; None = for ever.
         contracts: The contract versions that are served, side by side.
         ready: Returns when the app can do its work, and raises when it cannot; None = the store is asked.
         clock: Of the audit log.
@@ -49,6 +50,7 @@ class StateApp:
         service: StateService,
         authenticator: Authenticator,
         max_body_bytes: int = MAX_BODY_BYTES,
+        body_seconds: float | None = None,
         contracts: Collection[ContractVersion] = tuple(CONTRACTS),
         ready: Ready | None = None,
         clock: Clock = system_clock,
@@ -59,6 +61,7 @@ class StateApp:
             service,
             authenticator,
             max_body_bytes=max_body_bytes,
+            body_seconds=body_seconds,
             contracts=contracts,
             clock=clock,
             observer=observer,
@@ -67,6 +70,7 @@ class StateApp:
             service,
             authenticator,
             max_body_bytes=max_body_bytes,
+            body_seconds=body_seconds,
             contracts=contracts,
             clock=clock,
             observer=observer,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import codecs
 import json
 from collections.abc import Sequence
@@ -23,8 +24,9 @@ from statemount.model import JsonValue, Timestamp, from_datetime
 from statemount.service.expiry import DEFAULT, Expiry
 from statemount.service.limits import ValueLimits
 from statemount.service.values import UnreadableError, UnstorableError, read_json, stored_text
-from statemount.web.errors import LEFT_OUT, AmbiguousHeaderError, UnreadableBodyError
-from statemount.web.requests import ClientDisconnectedError, Request
+from statemount.web.errors import LEFT_OUT, AmbiguousHeaderError, LateBodyError, UnreadableBodyError
+from statemount.web.patience import InTime
+from statemount.web.requests import ClientDisconnectedError, Receive, Request
 
 # The years 1 to 9999.
 _FIRST = -62_135_596_800_000_000
@@ -37,6 +39,7 @@ async def read_body(request: Request, max_bytes: int) -> bytes:
     Raises:
         AmbiguousHeaderError: The request says two things about it: who reads it in between may take it for another.
         TooLargeError: As soon as it is known to be longer than ``max_bytes``.
+        LateBodyError: It is not complete within ``request.body_seconds``.
         ClientDisconnectedError: The client went away.
     """
     if request.ambiguous is not None:
@@ -44,11 +47,21 @@ async def read_body(request: Request, max_bytes: int) -> bytes:
     announced = request.content_length
     if announced is not None and announced.isdigit() and (len(announced) > 18 or int(announced) > max_bytes):
         raise TooLargeError(max_bytes)
+    receiving = _receive_body(request.receive, max_bytes)
+    if request.body_seconds is None:
+        return await receiving
+    try:
+        return await InTime(receiving, request.body_seconds)
+    except asyncio.TimeoutError as error:
+        raise LateBodyError(request.body_seconds, request.asgi_scope.get("http_version", "1.1")) from error
+
+
+async def _receive_body(receive: Receive, max_bytes: int) -> bytes:
     chunks: list[bytes] = []
     length = 0
     more = True
     while more:
-        message = await request.receive()
+        message = await receive()
         if message["type"] == "http.disconnect":
             raise ClientDisconnectedError
         chunk: bytes = message.get("body", b"")
@@ -78,6 +91,7 @@ async def read_content(
         UnreadableBodyError: It cannot be decoded.
         InvalidInputError: It is no JSON.
         TooLargeError: See :func:`read_body`.
+        LateBodyError: See :func:`read_body`.
         ClientDisconnectedError: See :func:`read_body`.
     """
     body = await read_body(request, max_bytes)

@@ -72,6 +72,18 @@ class UnreadableBodyError(StateMountError):
     """The body cannot be decoded at all."""
 
 
+class LateBodyError(StateMountError):
+    """The body has not arrived in time.
+
+    Args:
+        http_version: Of the request.
+    """
+
+    def __init__(self, seconds: float, http_version: str) -> None:
+        super().__init__(f"The body has not arrived within {seconds:g} seconds")
+        self.http_version = http_version
+
+
 class TargetTooLongError(StateMountError):
     """The path or the query is longer than anything that could be meant."""
 
@@ -256,6 +268,11 @@ def _retry_after(error: UnavailableError) -> tuple[Header, ...]:
     return ((b"retry-after", b"%d" % max(error.retry_after, 0)),)
 
 
+def _closing(http_version: str) -> tuple[Header, ...]:
+    """Return what has a server close the connection, which HTTP/2 has no header for (RFC 9113, section 8.2.2)."""
+    return ((b"connection", b"close"),) if http_version.startswith("1") else ()
+
+
 def _too_many_watches(error: TooManyWatchesError) -> Description:
     if error.is_own:
         return _plain(kinds.TOO_MANY_OWN_WATCHES, "Too many watches of this caller are open", _retry_after(error))
@@ -273,6 +290,7 @@ _DESCRIPTIONS: dict[type, Callable[[Any, Wording], Description]] = {
     InvalidTokenError: _invalid_token,
     ForbiddenError: lambda error, _: _plain(kinds.FORBIDDEN, error.message),
     UnreadableBodyError: lambda error, _: _plain(kinds.UNREADABLE_BODY, "There was an error parsing the body"),
+    LateBodyError: lambda error, _: _plain(kinds.LATE_BODY, str(error), _closing(error.http_version)),
     TargetTooLongError: lambda error, _: _plain(kinds.TARGET_TOO_LONG, "URI Too Long"),
     AmbiguousHeaderError: lambda error, _: _plain(kinds.AMBIGUOUS_HEADER, str(error)),
     MalformedConditionError: lambda error, _: _plain(kinds.MALFORMED_CONDITION, str(error)),

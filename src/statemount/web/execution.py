@@ -67,6 +67,7 @@ def execution_app(
     contracts: Collection[ContractVersion],
     clock: Clock | None = None,
     observer: Observer | None = None,
+    body_seconds: float | None = None,
 ) -> RouteSetApp:
     """Return the execution route set as an app of its own.
 
@@ -75,6 +76,7 @@ def execution_app(
         contracts: The versions that are served, side by side.
         clock: Of the audit log; None = there is none.
         observer: Is told of every request; None = nobody is.
+        body_seconds: How long a body is waited for; None = for ever.
     """
     operations: list[ApiOperation] = []
     watching = Watching(service.watches, "execution", clock or system_clock)
@@ -103,6 +105,7 @@ def execution_app(
         name="execution",
         observer=observer,
         clock=clock,
+        body_seconds=body_seconds,
         documentation=Documentation(operations, name="execution", title=_TITLE, description=_DESCRIPTION),
     )
 

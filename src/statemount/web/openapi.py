@@ -112,6 +112,9 @@ _UNAUTHORIZED = _Refusal(
 _FORBIDDEN = _Refusal(
     "Forbidden", Answer(403, "The credentials are not accepted, or do not allow this.", HTTPExceptionResponse)
 )
+_LATE = _Refusal(
+    "LateBody", Answer(408, "The body has not arrived in time. Nothing was changed.", HTTPExceptionResponse)
+)
 _TOO_LARGE = _Refusal(
     "TooLarge", Answer(413, "The body, or what would be stored of it, is too large.", HTTPExceptionResponse)
 )
@@ -136,6 +139,7 @@ _REFUSALS = (
     _MALFORMED,
     _UNAUTHORIZED,
     _FORBIDDEN,
+    _LATE,
     _TOO_LARGE,
     _UNSUPPORTED,
     _INVALID,
@@ -302,7 +306,7 @@ def _refusals(operation: ApiOperation) -> Iterator[_Refusal]:
     if operation.takes_merge_patch:
         yield _UNSUPPORTED
     if operation.takes_body:
-        yield from (_UNREADABLE, _TOO_LARGE)
+        yield from (_UNREADABLE, _LATE, _TOO_LARGE)
     elif any(answer.status == 412 for answer in operation.answers):
         yield _MALFORMED
     if operation.takes_body or {operation.path_parameters, operation.query} != {NoParameters}:

@@ -34,6 +34,7 @@ INVALID_CREDENTIALS = ProblemType("invalid-credentials", 403, "The credentials a
 EXPIRED_CREDENTIALS = ProblemType("expired-credentials", 401, "The credentials have expired")
 FORBIDDEN = ProblemType("forbidden", 403, "The credentials do not allow this")
 UNREADABLE_BODY = ProblemType("unreadable-body", 400, "The body cannot be decoded")
+LATE_BODY = ProblemType("late-body", 408, "The body has not arrived in time; nothing was changed")
 AMBIGUOUS_HEADER = ProblemType("ambiguous-header", 400, "A header of the body is there more than once")
 INVALID_INPUT = ProblemType("invalid-input", 422, "The request holds something that is not acceptable")
 MALFORMED_CONDITION = ProblemType("malformed-condition", 400, "A condition is no list of entity tags")

@@ -80,6 +80,7 @@ def public_app(
     contracts: Collection[ContractVersion],
     clock: Clock | None = None,
     observer: Observer | None = None,
+    body_seconds: float | None = None,
 ) -> RouteSetApp:
     """Return the public route set as an app of its own.
 
@@ -88,6 +89,7 @@ def public_app(
         contracts: The versions that are served, side by side.
         clock: Of the audit log; None = there is none.
         observer: Is told of every request; None = nobody is.
+        body_seconds: How long a body is waited for; None = for ever.
     """
     operations: list[ApiOperation] = []
     watching = Watching(service.watches, "public", clock or system_clock)
@@ -111,6 +113,7 @@ def public_app(
         name="public",
         observer=observer,
         clock=clock,
+        body_seconds=body_seconds,
         documentation=Documentation(operations, name="public", title=_TITLE, description=_DESCRIPTION),
     )
 

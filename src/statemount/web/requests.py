@@ -30,6 +30,7 @@ class Request:
 
     Attributes:
         ambiguous: The header of the body that is there more than once, and not alike; None = there is none.
+        body_seconds: How long the body is waited for; None = for ever.
         if_match: ``If-Match``, repeated ones as one list; ``if_none_match`` likewise.
         identity: Who is asking; set before an endpoint is called that needs one.
         note: Is called once when the request is answered; None = it was, or nobody wants to know.
@@ -44,6 +45,7 @@ class Request:
         "accept",
         "ambiguous",
         "asgi_scope",
+        "body_seconds",
         "content_length",
         "content_type",
         "correlation_id",
@@ -65,6 +67,7 @@ class Request:
     def __init__(self, asgi_scope: AsgiScope, receive: Receive) -> None:
         self.asgi_scope: AsgiScope = asgi_scope
         self.receive: Receive = receive
+        self.body_seconds: float | None = None
         self.method: str = asgi_scope["method"]
         self.parameters: dict[str, str] = {}
         self.named: Mapping[str, object] = _NOTHING

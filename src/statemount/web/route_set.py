@@ -87,6 +87,7 @@ class RouteSetApp:
         clock: Of the audit log; None = there is none.
         documentation: Describes them.
         serves_documentation: Whether anybody can ask for that.
+        body_seconds: How long a body is waited for; None = for ever.
 
     Attributes:
         operations: What can be asked.
@@ -105,6 +106,7 @@ class RouteSetApp:
         name: str = "",
         observer: Observer | None = None,
         clock: Clock | None = None,
+        body_seconds: float | None = None,
     ) -> None:
         self.operations: Sequence[ApiOperation] = operations
         self.documentation: Documentation = documentation
@@ -116,6 +118,7 @@ class RouteSetApp:
         self._headers = tuple(headers)
         self._name = name
         self._observer = observer
+        self._body_seconds = body_seconds
         self._audit = None if clock is None else AuditLog(name, operations, clock)
 
     async def __call__(self, scope: AsgiScope, receive: Receive, send: Send) -> None:
@@ -148,6 +151,7 @@ class RouteSetApp:
             start: Where it begins for these routes.
         """
         request = Request(asgi_scope, receive)
+        request.body_seconds = self._body_seconds
         answer = self._answer if self._observer is None else self._answer_observed
         return answer(request, send, path, start)
 
@@ -197,6 +201,7 @@ class RouteSetApp:
                 identity = None
         if self._audit is not None:
             self._audit.answered(request, response.status, failure)
+        failure = None  # it holds this frame, and so the server's channels beyond the end of the request
         if identity is not None and self._access is not None:
             token = self._access.renewed(identity)
             if token is not None:

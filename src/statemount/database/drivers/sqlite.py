@@ -24,16 +24,17 @@ MAPPED_BYTES = 256 * 1024 * 1024
 """So much of the file is read without a call: what another connection writes empties a cache, not a mapping."""
 
 _CACHED_STATEMENTS = 256  # all of ours, in every size
+_FULL = "database or disk is full"
 _UNUSABLE = (
     "disk I/O error",
-    "database or disk is full",
-    "readonly database",
+    _FULL,
     "unable to open database",
     "interrupted",
     "malformed",
     "not a database",
     "no such table",
 )
+_READ_ONLY = "readonly database"  # which a connection stays that was opened while the file could not be written to
 _CLOSED = re.compile("closed|no active connection")
 
 
@@ -77,6 +78,8 @@ class SQLiteDriver(Driver):
         if isinstance(error, sqlite3.OperationalError) and ("locked" in message or "busy" in message):
             return Fault.ROLLED_BACK
         if isinstance(error, (sqlite3.ProgrammingError, ValueError)) and _CLOSED.search(message):
+            return Fault.LOST
+        if isinstance(error, sqlite3.OperationalError) and _READ_ONLY in message:
             return Fault.LOST
         if isinstance(error, sqlite3.DatabaseError) and any(text in message for text in _UNUSABLE):
             return Fault.BUSY
@@ -161,6 +164,8 @@ def _transact(connection: sqlite3.Connection, factory: ScriptFactory[T]) -> T:
         try:
             connection.execute("COMMIT")
         except sqlite3.Error as error:
+            if _FULL in str(error):  # of a transaction that does not fit nothing counts
+                raise
             raise CommitError from error
         return result
     finally:
