@@ -19,7 +19,7 @@ from tests.faults.trial import Fault, Result, Trial
 pytestmark = pytest.mark.anyio
 
 _SETTINGS = {"STATEMOUNT_STATEMENT_TIMEOUT_SECONDS": "0.5"}
-_REPEATS = 3
+_REPEATS = 8
 _LONGEST = 20.0
 """Seconds that an answer may take: the limit of a statement, that of a connection, and a machine that is busy."""
 

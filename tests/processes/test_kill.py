@@ -20,13 +20,13 @@ from tests.processes.workers import Connection, task
 pytestmark = pytest.mark.anyio
 
 CLIENTS = 4
-KILLS = 20
+KILLS = 12
 MOST_WRITES = 150
 SOME_TABLES = 4
 
 
 async def test_kill(database_url: str, tmp_path: Path) -> None:
-    """After each of 20 kills the server starts again at once, with every write that it had acknowledged, and whole."""
+    """After each kill the server starts again at once, with every write that it had acknowledged, and whole."""
     journal = Journal()
     process = Process(database_url, tmp_path)
     chances = random.Random(0)
