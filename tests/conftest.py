@@ -35,28 +35,37 @@ def pytest_sessionstart(session: pytest.Session) -> None:
             pytest.exit(f"{NAMES[kind]} at {url} cannot be reached: {error!r}", returncode=pytest.ExitCode.USAGE_ERROR)
 
 
-# What is about databases runs on each of them. What only has one below it runs on the embedded ones, and on one server.
-_ON_EVERY_SERVER = ("contract", "database", "directory", "life", "processes", "service", "store", "watching")
-_SERVERS = ("postgresql", "mysql")
-
-
-def _takes_turns(metafunc: pytest.Metafunc) -> bool:
-    directory = metafunc.definition.path.relative_to(Path(__file__).parent).parts[0]
-    return directory not in _ON_EVERY_SERVER and set(_SERVERS) <= set(requested_urls())
-
-
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Run a test once on every kind of database that it can use and that the run is asked to use.
-
-    Of two servers a test that takes turns runs on one, always the same one.
-    """
+    """Run a test once on every kind of database that it can use and that the run is asked to use."""
     kinds = list(requested_urls())
-    if _takes_turns(metafunc):
-        kinds.remove(_SERVERS[zlib.crc32(metafunc.definition.nodeid.encode()) % len(_SERVERS)])
     if "database_kind" in metafunc.fixturenames:
         metafunc.parametrize("database_kind", [kind for kind in kinds if kind != "memory"], scope="session")
     if "backend_kind" in metafunc.fixturenames:
         metafunc.parametrize("backend_kind", kinds, scope="session")
+
+
+# What is about databases runs on each of them. What only has one below it runs on the embedded ones, and on one server.
+_ON_EVERY_SERVER = ("database", "directory", "life", "processes", "service", "store", "watching")
+_SERVERS = ("postgresql", "mysql")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave a test to one of two servers, always the same one, if it is not about databases."""
+    if not set(_SERVERS) <= set(requested_urls()):
+        return
+    others = set(filter(_is_for_another_server, items))
+    config.hook.pytest_deselected(items=list(others))
+    items[:] = [item for item in items if item not in others]
+
+
+def _is_for_another_server(item: pytest.Item) -> bool:
+    directory = item.path.relative_to(Path(__file__).parent).parts[0]
+    parameters = item.callspec.params if isinstance(item, pytest.Function) and hasattr(item, "callspec") else {}
+    kind = parameters.get("database_kind", parameters.get("backend_kind"))
+    if directory in _ON_EVERY_SERVER or kind not in _SERVERS:
+        return False
+    name = item.nodeid.replace(kind, "")
+    return _SERVERS[zlib.crc32(name.encode()) % len(_SERVERS)] != kind
 
 
 @pytest.fixture(scope="session")
