@@ -5,7 +5,8 @@ The long form, with the app's own time limits and a table of what was measured: 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import tempfile
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,7 +19,7 @@ from tests.faults.trial import Fault, Result, Trial
 
 pytestmark = pytest.mark.anyio
 
-_SETTINGS = {"STATEMOUNT_STATEMENT_TIMEOUT_SECONDS": "0.5"}
+_SETTINGS = {"STATEMOUNT_STATEMENT_TIMEOUT_SECONDS": "1.5"}  # a COMMIT on a busy disk takes half a second
 _REPEATS = 8
 _LONGEST = 20.0
 """Seconds that an answer may take: the limit of a statement, that of a connection, and a machine that is busy."""
@@ -27,28 +28,33 @@ _TESTED_ELSEWHERE = (LOCK, SILENT)
 """In tests/processes and tests/database."""
 
 
-async def test_faults(database_kind: str, tmp_path: Path) -> None:
+@pytest.fixture
+def shared_path() -> Iterator[Path]:
+    """A directory that a server which is run by somebody else can get to.
+
+    ``tmp_path`` is not: whenever another pytest starts, it shuts others out of the directory of them all.
+    """
+    with tempfile.TemporaryDirectory(prefix="statemount-faults-") as path:
+        directory = Path(path)
+        directory.chmod(0o755)
+        yield directory
+
+
+async def test_faults(database_kind: str, shared_path: Path) -> None:
     """One fault after the other: everybody is answered in time, nothing is lost, done twice or left over."""
     faults = [fault for fault in FAULTS if database_kind in fault.kinds and fault not in _TESTED_ELSEWHERE]
     try:
-        await _suffer(database_kind, faults, _shared(tmp_path / "all"))
+        await _suffer(database_kind, faults, shared_path / "all")
     except NoSmallDiskError as error:
         most = [fault for fault in faults if not fault.needs_small_disk]
-        await _suffer(database_kind, most, _shared(tmp_path / "most"))
+        await _suffer(database_kind, most, shared_path / "most")
         pytest.skip(f"all is well but for a full disk, which was not tried: {error}")
     except MissingProgramError as error:
         pytest.skip(str(error))
 
 
-def _shared(directory: Path) -> Path:
-    """Make a directory that a server which is run by somebody else can get to."""
-    directory.mkdir()
-    for one in (directory, *directory.parents[:3]):
-        one.chmod(0o755)
-    return directory
-
-
 async def _suffer(kind: str, faults: Sequence[Fault], directory: Path) -> None:
+    directory.mkdir()
     is_small = any(fault.needs_small_disk for fault in faults)
     async with site(kind, directory, on_small_disk=is_small, settings=_SETTINGS) as place:
         place.repeats = _REPEATS

@@ -170,6 +170,13 @@ class Trial:
                 working.cancel()
                 await asyncio.wait([working])
             await self._check_nothing_is_left(before)
+        try:
+            await self._check_data()
+        except BaseException:
+            print(self.site.process.output)
+            raise
+
+    async def _check_data(self) -> None:
         await self._check_sessions(Sessions(0, 0))
         scopes = await read_scopes(self.site.url)
         ours = {place: scope for place, scope in scopes.items() if place[0] not in (PROBE.name, HUNGRY, LEASED)}

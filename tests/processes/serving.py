@@ -134,6 +134,10 @@ async def serving(*processes: Process) -> AsyncIterator[None]:
         await asyncio.gather(*(process.start() for process in processes))
         yield
         await asyncio.gather(*(process.stop() for process in processes))
+    except BaseException:
+        for process in processes:
+            print(process.output)  # shown if the test fails: what it was about is often said there
+        raise
     finally:
         for process in processes:
             process.kill()

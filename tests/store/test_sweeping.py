@@ -17,6 +17,9 @@ from statemount.database.url import DatabaseUrl
 from statemount.model import Run, TaskScope
 from statemount.operations import Set
 from statemount.store.database import DatabaseStore
+from statemount.store.options import StoreOptions
+from statemount.store.pace import Pace
+from statemount.store.sweeping import Sweep
 from tests.clock import SECOND, FakeClock
 from tests.database.support import outsider
 
@@ -71,6 +74,19 @@ async def test_entries_without_a_scope_are_swept(
     assert [await store.sweep(limit=4) for _ in range(4)] == [4, 4, 4, 0]
     assert [bytes(row[1]) for row in await rows_of(connections, TABLES.entry)] == [b"live"]
     assert len(await rows_of(connections, TABLES.change)) == 10
+
+
+async def test_a_sweep_takes_several_transactions(
+    connections: Connections, statements: StoreStatements, store: DatabaseStore, clock: FakeClock
+) -> None:
+    """What is to go at most goes in steps, so that no lock is held for long."""
+    pace = Pace(2)
+    sweep = Sweep(connections, statements, clock, StoreOptions(), pace)
+    await store.apply(TASK, [Set(f"k{number}", "1", clock.now + SECOND) for number in range(9)], writer=None)
+    clock.advance(1)
+    assert [await sweep(5), await sweep(5)] == [5, 4]
+    assert pace.size >= 2
+    assert await sweep.count() == 0
 
 
 async def test_old_tombstones_are_swept(connections: Connections, store: DatabaseStore, clock: FakeClock) -> None:

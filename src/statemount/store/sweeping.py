@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from typing import Generic, TypeAlias, TypeVar
@@ -13,6 +14,7 @@ from statemount.database.statements.base import StoreStatements
 from statemount.interfaces import Clock
 from statemount.model import Timestamp
 from statemount.store.options import StoreOptions
+from statemount.store.pace import Pace
 from statemount.store.trimming import remove_lines, trim_surplus
 
 _FRUITLESS_ROUNDS = 20
@@ -28,15 +30,24 @@ class Sweep:
     """Removes what is over from the tables.
 
     It is looked up by a read, which holds nobody up, and looked at again once its scope is locked.
+
+    Args:
+        pace: How much goes in one transaction.
     """
 
     def __init__(
-        self, connections: Connections, statements: StoreStatements, clock: Clock, options: StoreOptions
+        self,
+        connections: Connections,
+        statements: StoreStatements,
+        clock: Clock,
+        options: StoreOptions,
+        pace: Pace | None = None,
     ) -> None:
         self._connections = connections
         self._statements = statements
         self._clock = clock
         self._options = options
+        self._pace = pace or Pace()
 
     async def __call__(self, limit: int) -> int:
         """Remove at most so many expired entries; return how many. Fewer means that none was left."""
@@ -69,7 +80,7 @@ class Sweep:
         removed = fruitless = passed_over = 0
         held: set[int] = set()
         while removed < limit and fruitless < _FRUITLESS_ROUNDS:
-            asked = limit - removed
+            asked = min(limit - removed, self._pace.size)
             wanted = asked + passed_over
             found = await self._connections.read(lambda: find(wanted))  # noqa: B023 - awaited right here
             # Scopes that somebody else works on are passed over, and waited for if there are no others.
@@ -78,7 +89,10 @@ class Sweep:
             if not chosen:
                 break
             work = make(chosen, waits)
+            began = time.monotonic()
             gone = await self._connections.write(lambda: work.script(self._statements))  # noqa: B023
+            if not waits:
+                self._pace.note(len(chosen), time.monotonic() - began)
             removed += gone
             held = set() if waits else held | work.held
             if gone == len(chosen) and len(found) < wanted and not held:
