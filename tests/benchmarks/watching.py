@@ -9,6 +9,7 @@ and with ten thousand, each of a task instance of its own.
 from __future__ import annotations
 
 import argparse
+import itertools
 import os
 import resource
 import time
@@ -39,6 +40,7 @@ class _Row:
 
     Args:
         name: What is watched.
+        without: One more than the others: each turn with watches is between two without.
         told: How many events everybody was told in each turn with watches.
     """
 
@@ -71,7 +73,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--loop", choices=("uvloop", "asyncio"), default="uvloop", help="the event loop of the app")
     add("--watches", type=int, default=1000, help="while others write")
     add("--idle", type=int, default=10_000, help="while nobody does; 0 = leave this out")
-    add("--pairs", type=int, default=5, help="turns of each; 0 = leave the writers out")
+    add("--pairs", type=int, default=5, help="turns with watches; 0 = leave the writers out")
     add("--seconds", type=float, default=4.0, help="of a turn")
     add("--idle-seconds", type=float, default=30.0, help="of a look at idle watches: two heartbeats")
     add("--connections", type=int, default=64, help="of those who write")
@@ -98,15 +100,15 @@ class _Bench:
         job = Job("put", dataset, self._stage.issuer, self._app.port, options.connections, options.seconds, next_seed())
         _, told = self._stage.turn(self._app, job)
         job = prepared_for(job, told)
-        row = _Row(name, [], [], [])
+        row = _Row(name, [self._stage.turn(self._app, again(job))[0]], [], [])
         for _ in range(options.pairs):
-            row.without.append(self._stage.turn(self._app, again(job))[0])
             self._sit(watched)
             row.having.append(self._stage.turn(self._app, again(job))[0])
             time.sleep(_SETTLE_SECONDS)
             row.told.append(self._audience.told())
             self._audience.leave()
             time.sleep(_SETTLE_SECONDS)
+            row.without.append(self._stage.turn(self._app, again(job))[0])
         return row
 
     def idle(self, watched: Sequence[int]) -> list[_Idle]:
@@ -170,7 +172,8 @@ def _report(stage: Stage, rows: Sequence[_Row], looks: Sequence[_Idle], options:
         without, having = ([turn.per_second for turn in turns] for turns in (row.without, row.having))
         cpu = [spread([turn.cpu_microseconds for turn in turns]) for turns in (row.without, row.having)]
         told = [count / (options.seconds + _SETTLE_SECONDS) for count in row.told]
-        figures = spread(without), spread(having), Ratio.of(having, without), *cpu, spread(told)
+        neighbours = [(before + after) / 2 for before, after in itertools.pairwise(without)]
+        figures = spread(without), spread(having), Ratio.of(having, neighbours), *cpu, spread(told)
         lines.append(f"| {row.name} | {' | '.join(map(str, figures))} |")
         warnings += warning(row.name, [turn.foreign for turn in (*row.without, *row.having)])
     if looks:
@@ -192,7 +195,9 @@ def main() -> None:
         for stage in given:
             rows, looks = _measure(stage, audience, options)
             lines += _report(stage, rows, looks, options)
-    lines.append("Median of all turns, with the smallest and the largest; ratios are of neighbouring turns.")
+    lines.append(
+        "Median of all turns, with the smallest and the largest; ratios are to the mean of the turns before and after."
+    )
     print("\n".join(lines))
 
 

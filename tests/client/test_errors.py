@@ -144,6 +144,8 @@ REFUSALS: list[tuple[bytes, type[StateMountError], str]] = [
     (answer(404, "<html>"), UnexpectedAnswerError, "404: is the URL that of the app"),
     (json_answer(405, "Method Not Allowed"), UnexpectedAnswerError, "405"),
     (json_answer(400, "There was an error parsing the body"), InvalidInputError, "parsing the body"),
+    (json_answer(408, "The body has not arrived within 30 seconds"), UnavailableError, "has not arrived"),
+    (answer(408, "<html>"), UnavailableError, "the server answers 408"),
     (json_answer(409, "name is taken"), ConflictError, "name is taken"),
     (answer(413, "<html>"), TooLargeError, "the server answers 413"),
     (answer(418, "<html>"), UnexpectedAnswerError, "418"),

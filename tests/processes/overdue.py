@@ -17,7 +17,7 @@ from tests.database.support import ask, connected
 from tests.processes.workers import task
 
 SCOPES = 400
-EXPIRED_PER_SCOPE = 500
+EXPIRED_PER_SCOPE = 250
 EXPIRED = SCOPES * EXPIRED_PER_SCOPE
 ETERNAL = "eternal"
 TASK = "overdue"

@@ -159,7 +159,7 @@ def _variables(url: str) -> dict[str, str]:
 
 
 async def test_two_cleaners_and_a_server(database_url: str, tmp_path: Path) -> None:
-    """Of 200,000 expired entries that two cleaners remove while workers write and read, none is read, and each is
+    """Of 100,000 expired entries that two cleaners remove while workers write and read, none is read, and each is
     removed once; nothing that lives is removed, nobody sees an error, and no request waits for long.
     """
     await seed(database_url)

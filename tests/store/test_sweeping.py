@@ -18,7 +18,7 @@ from statemount.model import Run, TaskScope
 from statemount.operations import Set
 from statemount.store.database import DatabaseStore
 from statemount.store.options import StoreOptions
-from statemount.store.pace import Pace
+from statemount.store.step_size import StepSize
 from statemount.store.sweeping import Sweep
 from tests.clock import SECOND, FakeClock
 from tests.database.support import outsider
@@ -80,12 +80,12 @@ async def test_a_sweep_takes_several_transactions(
     connections: Connections, statements: StoreStatements, store: DatabaseStore, clock: FakeClock
 ) -> None:
     """What is to go at most goes in steps, so that no lock is held for long."""
-    pace = Pace(2)
-    sweep = Sweep(connections, statements, clock, StoreOptions(), pace)
+    step_size = StepSize(2)
+    sweep = Sweep(connections, statements, clock, StoreOptions(), step_size)
     await store.apply(TASK, [Set(f"k{number}", "1", clock.now + SECOND) for number in range(9)], writer=None)
     clock.advance(1)
     assert [await sweep(5), await sweep(5)] == [5, 4]
-    assert pace.size >= 2
+    assert step_size.size >= 2
     assert await sweep.count() == 0
 
 

@@ -72,6 +72,8 @@ def refusal_of(
         return InvalidTokenError(message, expired=True) if expired else AuthenticationError(message)
     if status == 403:
         return InvalidTokenError(message) if message in _INVALID_TOKEN else ForbiddenError(message)
+    if status == 408:  # the body was late, whoever says so: nothing was done, and the network is not what it should be
+        return UnavailableError(message)
     if status == 409:
         return _update_failed(detail, message, headers) if reason == "update_failed" else _conflict(reason, message)
     if status == 412 and (reason or message).startswith(_CONDITION):

@@ -22,9 +22,10 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from statemount.database.drivers.base import BeginError, CommitError, Driver, Fault
 from statemount.database.immediate import ImmediateReads
-from statemount.database.query import Query, Row, ScriptFactory
+from statemount.database.query import Query, Row, ScriptFactory, only
 from statemount.database.schema import TableNames
 from statemount.database.url import DatabaseUrl
+from statemount.database.wal import CHECKPOINT, FEW_ROWS, LogLength
 from statemount.errors import (
     ConfigurationError,
     LockedError,
@@ -42,6 +43,7 @@ _logger = logging.getLogger("statemount.database")
 _RETRIES = 5
 _BACKOFF_SECONDS = 0.01
 _CLOSE_SECONDS = 5.0
+_CHECKPOINTS = 3  # each copies what was added during the one before it
 
 
 class _DaemonThreadPool(SQLitePool):
@@ -244,7 +246,10 @@ class Connections(Resource):
         self._options = self.driver.options(url, size=size)
         self._database: databases.Database | None = None
         self._tasks: set[asyncio.Future[Any]] = set()
-        self._immediate = ImmediateReads(url.file) if url.is_embedded and not url.is_in_memory else None
+        has_file = url.is_embedded and not url.is_in_memory
+        self._immediate = ImmediateReads(url.file) if has_file else None
+        self._log = LogLength() if has_file and not reads_only else None
+        self._copying: asyncio.Task[None] | None = None
 
     async def open(self) -> None:
         database = _Database(self.url.plain, **self._options)
@@ -302,14 +307,49 @@ class Connections(Resource):
             for pool in {self._readers, self._writers}:
                 pool.abandon()
 
+    def _copy(self, log: LogLength) -> None:
+        """Begin to copy SQLite's write-ahead log to the database."""
+
+        def end(task: asyncio.Task[None]) -> None:
+            self._copying = None
+            _look_at(task)
+
+        self._copying = self._start(self._checkpoint(log))
+        self._copying.add_done_callback(end)
+        # A loop that is closed with its tasks pending is no fault of this one.
+        self._copying._log_destroy_pending = False  # type: ignore[attr-defined]
+
+    async def _checkpoint(self, log: LogLength) -> None:
+        frames = 0
+        try:
+            for _ in range(_CHECKPOINTS):
+                before = self.driver.rows_written
+                await self.read(lambda: only(CHECKPOINT))
+                if self.driver.rows_written - before <= FEW_ROWS:
+                    break
+            held = await self._writers.acquire("write")
+            try:
+                ((_, frames, _),) = await self.driver.read(held.raw_connection, lambda: only(CHECKPOINT))
+            except BaseException as error:
+                await self._give_back(self._writers, held, error)
+                raise
+            self._writers.release(held)
+        finally:
+            log.note(self.driver.rows_written, frames)
+
+    def _start(self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
+        """Run work in a task with an empty context, which is waited for at the end."""
+        task: asyncio.Task[T] = contextvars.Context().run(asyncio.ensure_future, work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
     async def detached(self, work: Coroutine[Any, Any, T]) -> T:
         """Run work in a task of its own, with an empty context, and wait for it.
 
         A request that is cancelled while it waits leaves the work alone, and so no transaction open.
         """
-        task = contextvars.Context().run(asyncio.ensure_future, work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task = self._start(work)
         try:
             return await asyncio.shield(task)
         except asyncio.CancelledError:
@@ -408,6 +448,8 @@ class Connections(Resource):
             else:
                 self._writers.release(held)
                 self._observer.committed(time.monotonic() - begins)
+                if self._log is not None and self._copying is None and self._log.is_due(self.driver.rows_written):
+                    self._copy(self._log)
                 return result
             await asyncio.sleep(_BACKOFF_SECONDS * 2**attempt * random.random())  # noqa: S311 - a jitter
         raise AssertionError("unreachable")

@@ -14,7 +14,7 @@ from statemount.database.statements.base import StoreStatements
 from statemount.interfaces import Clock
 from statemount.model import Timestamp
 from statemount.store.options import StoreOptions
-from statemount.store.pace import Pace
+from statemount.store.step_size import StepSize
 from statemount.store.trimming import remove_lines, trim_surplus
 
 _FRUITLESS_ROUNDS = 20
@@ -32,7 +32,7 @@ class Sweep:
     It is looked up by a read, which holds nobody up, and looked at again once its scope is locked.
 
     Args:
-        pace: How much goes in one transaction.
+        step_size: How much goes in one transaction.
     """
 
     def __init__(
@@ -41,13 +41,13 @@ class Sweep:
         statements: StoreStatements,
         clock: Clock,
         options: StoreOptions,
-        pace: Pace | None = None,
+        step_size: StepSize | None = None,
     ) -> None:
         self._connections = connections
         self._statements = statements
         self._clock = clock
         self._options = options
-        self._pace = pace or Pace()
+        self._step_size = step_size or StepSize()
 
     async def __call__(self, limit: int) -> int:
         """Remove at most so many expired entries; return how many. Fewer means that none was left."""
@@ -80,7 +80,7 @@ class Sweep:
         removed = fruitless = passed_over = 0
         held: set[int] = set()
         while removed < limit and fruitless < _FRUITLESS_ROUNDS:
-            asked = min(limit - removed, self._pace.size)
+            asked = min(limit - removed, self._step_size.size)
             wanted = asked + passed_over
             found = await self._connections.read(lambda: find(wanted))  # noqa: B023 - awaited right here
             # Scopes that somebody else works on are passed over, and waited for if there are no others.
@@ -92,7 +92,7 @@ class Sweep:
             began = time.monotonic()
             gone = await self._connections.write(lambda: work.script(self._statements))  # noqa: B023
             if not waits:
-                self._pace.note(len(chosen), time.monotonic() - began)
+                self._step_size.note(len(chosen), time.monotonic() - began)
             removed += gone
             held = set() if waits else held | work.held
             if gone == len(chosen) and len(found) < wanted and not held:

@@ -38,6 +38,9 @@ class Driver(ABC):
     Args:
         statement_seconds: Longest time of a statement, in seconds.
         lock_seconds: Longest wait for a lock, in seconds.
+
+    Attributes:
+        rows_written: By the connection that writes, if there is one alone.
     """
 
     name: str
@@ -47,6 +50,7 @@ class Driver(ABC):
     def __init__(self, *, statement_seconds: float, lock_seconds: float) -> None:
         self.statement_seconds = statement_seconds
         self.lock_seconds = lock_seconds
+        self.rows_written: int = 0
 
     @abstractmethod
     def options(self, url: DatabaseUrl, *, size: int) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from statemount.database.drivers.base import BeginError, CommitError, Driver, Fault
 from statemount.database.query import Query, Row, ScriptFactory
+from statemount.database.wal import LONG_FRAMES
 from statemount.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _OLDEST = (3, 35)
-_CHECKPOINT_PAGES = 4000  # 16 MiB: a page that is written often is copied to the database once for all
+_CHECKPOINT_PAGES = 8 * LONG_FRAMES  # where nobody has copied the log before, COMMIT does
 _WRITER_CACHE_KIBIBYTES = 16_384  # what it has written stays there, for nobody else writes most of the time
 MAPPED_BYTES = 256 * 1024 * 1024
 """So much of the file is read without a call: what another connection writes empties a cache, not a mapping."""
@@ -60,7 +61,12 @@ class SQLiteDriver(Driver):
         return await raw._execute(_run, raw._conn, factory)  # type: ignore[no-any-return]
 
     async def write(self, raw: Any, factory: ScriptFactory[T]) -> T:
-        return await raw._execute(_transact, raw._conn, factory)  # type: ignore[no-any-return]
+        return await raw._execute(self._transact, raw._conn, factory)  # type: ignore[no-any-return]
+
+    def _transact(self, connection: sqlite3.Connection, factory: ScriptFactory[T]) -> T:
+        result = _transact(connection, factory)
+        self.rows_written = connection.total_changes
+        return result
 
     def abort(self, raw: Any) -> None:
         if raw._connection is not None:
@@ -88,11 +94,11 @@ class SQLiteDriver(Driver):
 
 def _prepare(connection: sqlite3.Connection, busy_milliseconds: int, is_reader: bool) -> None:
     connection.execute(f"PRAGMA busy_timeout = {busy_milliseconds}")
+    connection.execute("PRAGMA synchronous = FULL")
     if is_reader:
         connection.execute("PRAGMA query_only = ON")
         return
     _use_wal(connection, busy_milliseconds / 1000)
-    connection.execute("PRAGMA synchronous = FULL")
     connection.execute(f"PRAGMA wal_autocheckpoint = {_CHECKPOINT_PAGES}")
     connection.execute(f"PRAGMA cache_size = -{_WRITER_CACHE_KIBIBYTES}")
     connection.execute(f"PRAGMA mmap_size = {MAPPED_BYTES}")

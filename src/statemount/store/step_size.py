@@ -8,7 +8,7 @@ _LONG = 0.2
 _LEAST = 50
 
 
-class Pace:
+class StepSize:
     """Finds out how many rows can be removed in one transaction so that nobody waits for its locks for long.
 
     Half as many as in the last one if that took too long, twice as many if it took less than a quarter of that time.
