@@ -19,7 +19,7 @@ from statemount.database.schema import TableNames
 from statemount.database.url import DatabaseUrl
 from statemount.errors import OverloadedError, ScopeFullError, TaskInstanceNotFoundError, UnavailableError
 from statemount.model import AssetScope, Entry, MappedTask, Run, Scope, TaskScope, Writer
-from statemount.operations import Clear, Condition, Delete, Outcome, Result, Set
+from statemount.operations import CheckScope, Clear, Condition, Delete, Outcome, Result, Set
 from statemount.store.database import DatabaseStore
 from statemount.store.options import StoreOptions
 from statemount.store.scope_ids import ScopeIds
@@ -158,6 +158,22 @@ async def test_a_write_to_a_dropped_run_fails_alone(database_url: str, clock: Fa
         assert answers[2] == Outcome((Result("unchanged", 0),), 0)
         assert await keys_of(store, ASSET) == ["a", "b", "k"]
         assert len(await store.changes(ASSET)) == 3
+
+
+async def test_a_scope_that_was_made_for_nothing(database_url: str, clock: FakeClock) -> None:
+    """A scope that was made in a group which failed is one that nobody has written to: its revision is 0."""
+    async with opened(database_url, clock) as (store, _):
+        await store.apply(TASK, [Set("k", "1")], writer=WRITER)
+        await store.drop(Run("dag", "run"))
+        outcomes = await asyncio.gather(
+            store.apply(TASK, [Set("k", "2")], writer=WRITER),
+            store.apply(ASSET, [CheckScope(Condition(revisions=frozenset({0}))), Set("k", "1")], writer=WRITER),
+            return_exceptions=True,
+        )
+        assert isinstance(outcomes[0], TaskInstanceNotFoundError)
+        assert isinstance(outcomes[1], Outcome)
+        assert outcomes[1].results[0] == Result("unchanged", 0)
+        assert await keys_of(store, ASSET) == ["k"]
 
 
 async def test_a_scope_that_was_made_again(database_url: str, clock: FakeClock) -> None:

@@ -62,7 +62,7 @@ class ScopeState:
             :data:`READS_VALUE`; None = there is no such row.
         live: How many entries are not expired. Needed, and only then known, where a ``Clear`` is among the operations.
         keeps_values: Whether the log keeps values.
-        is_new: It was made for the write that comes now: a condition on the scope sees the revision 0.
+        is_new: Nobody has written to it since it was made: a condition on the scope sees the revision 0.
     """
 
     revision: int

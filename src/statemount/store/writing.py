@@ -54,12 +54,10 @@ class _Places(NamedTuple):
 
     Args:
         ids: Of those that exist.
-        new: The revision of those that were made for the group: at another one, somebody has written since.
         since: The losses of the connections before they were looked up.
     """
 
     ids: Mapping[Scope, int]
-    new: Mapping[int, int]
     since: int
 
 
@@ -150,7 +148,6 @@ class GroupCommit:
         """
         since = self._connections.losses
         ids: dict[Scope, int] = {}
-        new: dict[int, int] = {}
         wanted: dict[Scope, list[Write]] = {}
         for write in writes:
             scope_id = self._ids.get(write.scope)
@@ -173,11 +170,10 @@ class GroupCommit:
                 for scope in missing:
                     if scope not in found:
                         raise dropped(scope)
-                    new[found[scope]] = now
             for scope, scope_id in found.items():
                 self._ids.remember(scope, scope_id, since=since)
             ids.update(found)
-        return _Places(ids, new, since)
+        return _Places(ids, since)
 
     async def _create(self, missing: Sequence[Scope], now: Timestamp) -> None:
         try:
@@ -281,7 +277,7 @@ class GroupCommit:
                 entries,
                 size,
                 keeps_values=keeps[scope_id],
-                is_new=places.new.get(scope_id) == revision,
+                is_new=revision == updated_at and not entries,  # as it was made: each change counts on by one
             )
         if len(states) < len(scope_ids) and not skips_locked:
             raise _ScopeGoneError(set(scope_ids) - set(states))
