@@ -24,6 +24,7 @@ from statemount.store.database import DatabaseStore
 from tests.clock import FakeClock
 from tests.database.support import Proxy, ask, at, connected, outsider, scripts, until
 from tests.database.test_faults import SESSION, SLEEP
+from tests.databases import requested_urls
 
 pytestmark = pytest.mark.anyio
 
@@ -102,6 +103,28 @@ def test_a_disk_that_is_full_at_commit() -> None:
     assert not connection.in_transaction
     assert connection.execute(COUNT).fetchall() == [(0,)]
     connection.close()
+
+
+@pytest.mark.parametrize("url", [url for kind, url in requested_urls().items() if kind == "mysql"])
+async def test_a_commit_that_is_refused(url: str) -> None:
+    """MariaDB answers COMMIT with an error where it became read-only: it has rolled back, and nothing is unknown."""
+    from asyncmy.errors import OperationalError
+
+    async with connected(url) as connections:
+        await connections.write(ask("CREATE TEMPORARY TABLE statemount_refused (x INTEGER)"))
+        driver: Any = connections.driver
+        asked = 0
+
+        async def refuse(raw: Any) -> None:
+            nonlocal asked
+            asked += 1
+            raise OperationalError(1290, "The MariaDB server is running with the --read-only option")
+
+        driver.commit = refuse
+        with pytest.raises(UnavailableError, match="read-only") as caught:
+            await connections.write(ask("INSERT INTO statemount_refused VALUES (1)"))
+        assert not isinstance(caught.value, WriteOutcomeUnknownError)
+        assert asked == 1
 
 
 @pytest.mark.parametrize("breaks_on", [b"BEGIN", b"INSERT"])

@@ -24,6 +24,7 @@ _LOST = (
 _BUSY = (
     1021, 1028, 1030, 1037, 1040, 1041, 1044, 1045, 1049, 1114, 1142, 1146, 1180, 1203, 1226, 1317, 1969, 3024,
 )  # disk full, too many connections, no such database or table, time-outs  # fmt: skip
+_READ_ONLY = (1290, 1836)  # what COMMIT is answered with where the server became so after the transaction had begun
 _UNKNOWN_VARIABLE = 1193
 _OPTIONS = ("ssl", "ssl_ca", "unix_socket", "connect_timeout")
 
@@ -86,6 +87,9 @@ class MySQLDriver(ServerDriver):
 
     async def commit(self, raw: Any) -> None:
         await self._run_sql(raw, "COMMIT")
+
+    def refuses_commit(self, error: BaseException) -> bool:
+        return _code(error) in _READ_ONLY
 
     async def rollback(self, raw: Any) -> None:
         await self._run_sql(raw, "ROLLBACK")

@@ -30,6 +30,10 @@ class ServerDriver(Driver):
     async def rollback(self, raw: Any) -> None:
         """Roll it back."""
 
+    def refuses_commit(self, error: BaseException) -> bool:
+        """Tell whether the server has answered COMMIT with an error that says that it has rolled back instead."""
+        return False
+
     @abstractmethod
     async def execute(self, raw: Any, query: Query) -> Sequence[Row]:
         """Run one query, and return its rows."""
@@ -57,6 +61,8 @@ class ServerDriver(Driver):
                 await self.commit(raw)
             except Exception as error:
                 await self._roll_back(raw)
+                if self.refuses_commit(error):  # so that it is known what became of it
+                    raise
                 raise CommitError from error
             return result
         except asyncio.CancelledError:
