@@ -65,7 +65,7 @@ class SQLiteDriver(Driver):
 
     def _transact(self, connection: sqlite3.Connection, factory: ScriptFactory[T]) -> T:
         result = _transact(connection, factory)
-        self.rows_written = connection.total_changes
+        self.rows_written: int = connection.total_changes
         return result
 
     def abort(self, raw: Any) -> None:
