@@ -98,14 +98,15 @@ def stored_text(value: JsonValue) -> str:
         text = _long_integer_text(value, error)
     if text.count("[") + text.count("{") > MAX_NESTING and _is_too_deep(value):
         raise UnstorableError(_TOO_DEEP)
-    if "\\ud" in text and not all(map(_is_unicode, _strings(value))):
+    if "\\ud" in text and not all(map(is_unicode, _strings(value))):
         raise UnstorableError(_SURROGATES)
     if len(text) > MAX_DIGITS and _MANY_DIGITS.search(text) and _has_too_many_digits(value):
         raise UnstorableError(_TOO_MANY_DIGITS)
     return text
 
 
-def _is_unicode(text: str) -> bool:
+def is_unicode(text: str) -> bool:
+    """Tell whether a text can be encoded: it has no lone surrogate."""
     try:
         text.encode()
     except UnicodeEncodeError:

@@ -19,9 +19,9 @@ from tests.faults.trial import Fault, Result, Trial
 
 pytestmark = pytest.mark.anyio
 
-_SETTINGS = {"STATEMOUNT_STATEMENT_TIMEOUT_SECONDS": "1.5"}  # a COMMIT on a busy disk takes half a second
+_SETTINGS = {"STATEMOUNT_STATEMENT_TIMEOUT_SECONDS": "1.5"}  # much less than by default, for the sake of the time
 _REPEATS = 8
-_TRIES = ("all", "most")
+_ALL, _MOST = "all", "most"
 _LONGEST = 20.0
 """Seconds that an answer may take: the limit of a statement, that of a connection, and a machine that is busy."""
 
@@ -38,7 +38,7 @@ def shared_path() -> Iterator[Path]:
     with tempfile.TemporaryDirectory(prefix="statemount-faults-") as path:
         directory = Path(path)
         directory.chmod(0o755)
-        for name in _TRIES:
+        for name in (_ALL, _MOST):
             (directory / name).mkdir()
         yield directory
 
@@ -47,10 +47,10 @@ async def test_faults(database_kind: str, shared_path: Path) -> None:
     """One fault after the other: everybody is answered in time, nothing is lost, done twice or left over."""
     faults = [fault for fault in FAULTS if database_kind in fault.kinds and fault not in _TESTED_ELSEWHERE]
     try:
-        await _suffer(database_kind, faults, shared_path / _TRIES[0])
+        await _suffer(database_kind, faults, shared_path / _ALL)
     except NoSmallDiskError as error:
         most = [fault for fault in faults if not fault.needs_small_disk]
-        await _suffer(database_kind, most, shared_path / _TRIES[1])
+        await _suffer(database_kind, most, shared_path / _MOST)
         pytest.skip(f"all is well but for a full disk, which was not tried: {error}")
     except MissingProgramError as error:
         pytest.skip(str(error))

@@ -8,6 +8,8 @@ from types import MappingProxyType
 from typing import Any, Literal, NamedTuple, TypeGuard
 from uuid import UUID
 
+from statemount.json_values import is_unicode
+
 
 @dataclass(frozen=True, slots=True)
 class Identity:
@@ -52,15 +54,7 @@ class Identity:
 
 def _is_jti(value: object) -> TypeGuard[str]:
     """Tell whether a claim is one by which a token can be revoked."""
-    return isinstance(value, str) and 0 < len(value) <= MAX_JTI_LENGTH and "\0" not in value and _is_unicode(value)
-
-
-def _is_unicode(text: str) -> bool:
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
+    return isinstance(value, str) and 0 < len(value) <= MAX_JTI_LENGTH and "\0" not in value and is_unicode(value)
 
 
 MAX_JTI_LENGTH = 250

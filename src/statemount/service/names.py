@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from statemount.errors import InvalidInputError, Problem
+from statemount.json_values import is_unicode
 from statemount.model import MAX_ID_LENGTH, MAX_KEY_LENGTH
 
 
@@ -33,19 +34,11 @@ def text_problem(text: str, loc: tuple[str | int, ...], *, max_length: int, min_
         )
     if "\0" in text:
         return Problem("value_error", loc, "Value error, must not contain NUL characters", text, {"error": {}})
-    if not text.isascii() and not _is_unicode(text):
+    if not text.isascii() and not is_unicode(text):
         return Problem(
             "string_unicode", loc, "Input should be a valid string, unable to parse raw data as a unicode string"
         )
     return None
-
-
-def _is_unicode(text: str) -> bool:
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
 
 
 def key_problem(key: str, loc: tuple[str | int, ...] = ("path", "key")) -> Problem | None:
