@@ -207,7 +207,11 @@ async def test_fetched_again_with_age(server: KeyServer) -> None:
 async def test_failed_fetch(
     server: KeyServer, caplog: pytest.LogCaptureFixture, status: str, headers: str, body: bytes, reason: str
 ) -> None:
-    """A first fetch that fails is UnavailableError; a later one leaves the known keys in use, and is logged."""
+    """A first fetch that fails is UnavailableError; a later one leaves the known keys in use, and is logged.
+
+    No log has what is secret in the URL, not even httpx's own, which has the URLs of others.
+    """
+    caplog.set_level(logging.DEBUG)
     clock = Clock()
     good = server.body
     auth = JWTAuth(jwks=server.url, clock=clock)
@@ -227,6 +231,8 @@ async def test_failed_fetch(
     assert [reason in message for message in errors] == [True, True]
     assert ["1 known keys stay" in message for message in errors] == [False, True]
     assert "hush" not in caplog.text
+    logging.getLogger("httpx").info("GET of somebody else")
+    assert "GET of somebody else" in caplog.text
     assert len(server.requests) == 3
 
 

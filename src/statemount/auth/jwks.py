@@ -8,7 +8,7 @@ import json
 import logging
 import os
 from collections.abc import Sequence
-from contextvars import Context
+from contextvars import Context, ContextVar
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,8 @@ MAX_BYTES = 1024 * 1024
 """Largest key set that is read."""
 
 _SECOND = 1_000_000
+
+_is_downloading: ContextVar[bool] = ContextVar("statemount_downloads_keys", default=False)
 
 
 class JWKS(Resource):
@@ -197,10 +199,14 @@ class JWKS(Resource):
     async def _download(self, url: str) -> bytes:
         import httpx
 
+        logging.getLogger("httpx").addFilter(_tells_no_secret)  # once, however often
+        quiet = _is_downloading.set(True)
         try:
             return await asyncio.wait_for(self._get(httpx, url), self._timeout)
         except (httpx.HTTPError, httpx.StreamError, httpx.InvalidURL, OSError, asyncio.TimeoutError) as error:
             raise UnavailableError(f"the request failed ({type(error).__name__})") from error
+        finally:
+            _is_downloading.reset(quiet)
 
     async def _get(self, httpx: Any, url: str) -> bytes:
         # A body that is not compressed: its size is known before it is unpacked.
@@ -219,6 +225,11 @@ class JWKS(Resource):
                 if len(data) > MAX_BYTES:
                     raise UnavailableError(f"the answer is larger than {MAX_BYTES} bytes")
         return bytes(data)
+
+
+def _tells_no_secret(record: logging.LogRecord) -> bool:
+    """Keep httpx from logging the URL of a key set, which it does whole, with what is secret in it."""
+    return not _is_downloading.get()
 
 
 def _check_url(url: str) -> str:
