@@ -74,7 +74,8 @@ def _parser() -> argparse.ArgumentParser:
     add("--watches", type=int, default=1000, help="while others write")
     add("--idle", type=int, default=10_000, help="while nobody does; 0 = leave this out")
     add("--pairs", type=int, default=5, help="turns with watches; 0 = leave the writers out")
-    add("--seconds", type=float, default=4.0, help="of a turn")
+    add("--seconds", type=float, default=5.0, help="of a turn")
+    add("--warm-up", type=float, default=2.0, help="seconds of the same load before each turn")
     add("--idle-seconds", type=float, default=30.0, help="of a look at idle watches: two heartbeats")
     add("--connections", type=int, default=64, help="of those who write")
     return parser
@@ -100,16 +101,22 @@ class _Bench:
         job = Job("put", dataset, self._stage.issuer, self._app.port, options.connections, options.seconds, next_seed())
         _, told = self._stage.turn(self._app, job)
         job = prepared_for(job, told)
-        row = _Row(name, [self._stage.turn(self._app, again(job))[0]], [], [])
+        row = _Row(name, [self._warm_turn(job)], [], [])
         for _ in range(options.pairs):
             self._sit(watched)
-            row.having.append(self._stage.turn(self._app, again(job))[0])
+            row.having.append(self._warm_turn(job))
             time.sleep(_SETTLE_SECONDS)
             row.told.append(self._audience.told())
             self._audience.leave()
             time.sleep(_SETTLE_SECONDS)
-            row.without.append(self._stage.turn(self._app, again(job))[0])
+            row.without.append(self._warm_turn(job))
         return row
+
+    def _warm_turn(self, job: Job) -> Turn:
+        """Let writers have a turn, once they have been at it for a while: what was saved up in peace is spent then."""
+        if self._options.warm_up:
+            self._stage.turn(self._app, again(job, seconds=self._options.warm_up))
+        return self._stage.turn(self._app, again(job))[0]
 
     def idle(self, watched: Sequence[int]) -> list[_Idle]:
         """Look at the serving process while nobody writes, without watches and with them."""
@@ -171,7 +178,7 @@ def _report(stage: Stage, rows: Sequence[_Row], looks: Sequence[_Idle], options:
     for row in rows:
         without, having = ([turn.per_second for turn in turns] for turns in (row.without, row.having))
         cpu = [spread([turn.cpu_microseconds for turn in turns]) for turns in (row.without, row.having)]
-        told = [count / (options.seconds + _SETTLE_SECONDS) for count in row.told]
+        told = [count / (options.warm_up + options.seconds + _SETTLE_SECONDS) for count in row.told]
         neighbours = [(before + after) / 2 for before, after in itertools.pairwise(without)]
         figures = spread(without), spread(having), Ratio.of(having, neighbours), *cpu, spread(told)
         lines.append(f"| {row.name} | {' | '.join(map(str, figures))} |")

@@ -60,6 +60,22 @@ def test_everybody_is_told_each_change_once_and_in_order() -> None:
     assert feed.position == 7
 
 
+def test_who_comes_from_the_same_place_is_told_the_same() -> None:
+    """Only who is at another place, or watches something else, is told other things."""
+    feed = make_feed(4)
+    first, second, key = add_watch(feed), add_watch(feed), add_watch(feed, "b")
+    absorb(feed, "a", "b", "b")
+    events = feed.take(first)
+    assert events
+    assert feed.take(second) is events
+    assert taken(feed, key) == [("set", 6), ("set", 7)]
+    late = add_watch(feed, after=6)
+    assert taken(feed, late) == [("set", 7)]
+    assert (first.revision, second.revision, key.revision, late.revision) == (7, 7, 7, 7)
+    absorb(feed, "c")
+    assert [taken(feed, watch) for watch in (first, second, key, late)] == [[("set", 8)]] * 2 + [[], [("set", 8)]]
+
+
 def test_a_watch_of_a_key_is_told_of_that_key_and_of_what_concerns_all() -> None:
     """Changes of other keys do not even wake it; a clear and a gap do."""
     feed = make_feed(0)

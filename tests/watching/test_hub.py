@@ -413,7 +413,7 @@ async def test_a_slow_reader_is_cut_off(store: Store) -> None:
         other = await hub.watch(TASK)
         await told(other)
         other.began_sending()
-        other.sent()
+        other.sent(10)
         assert await asyncio.wait_for(stuck, 30) == "slow True"
         assert counting.cut_off == 1
         assert other.ending is None

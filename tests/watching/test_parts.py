@@ -7,7 +7,7 @@ from typing import cast
 
 import pytest
 
-from statemount.watching.events import WatchEvent
+from statemount.watching.events import SharedEvents, WatchEvent
 from statemount.watching.pace import Pace
 from statemount.watching.stop_sign import BELIEVED_SECONDS, StopSign
 from statemount.watching.waking import SLICE, Waker
@@ -137,6 +137,16 @@ async def test_waking_leaves_others_their_turn() -> None:
     assert diary == ["beat"] * len(sleepers)
 
 
+async def test_what_is_sent_is_paid_for() -> None:
+    """Each thing that is sent takes of the time, and a large one more of it."""
+    rests: list[float] = []
+    for size in (0, 100_000):
+        pace = Pace(share=0.1, burst=0.0, clock=Seconds())
+        Waker(asyncio.get_running_loop(), pace).sent(size)
+        rests.append(pace.rest())
+    assert 0 < 2 * rests[0] < rests[1]
+
+
 def test_the_text_of_many_events() -> None:
     """Events go out together, but not so many that a server has to keep much of them; each is made once."""
     changes = changes_of(*["k"] * 100)
@@ -149,6 +159,15 @@ def test_the_text_of_many_events() -> None:
     assert list(event_texts(ASSET, events)) == parts
     assert list(event_texts(ASSET, [])) == []
     assert len(list(event_texts(ASSET, [WatchEvent("ready", 7)]))) == 1
+
+
+def test_the_text_of_shared_events() -> None:
+    """What several are told is put together once for all of them."""
+    changes = changes_of(*["k"] * 100)
+    events = SharedEvents(WatchEvent.of(change._replace(value=f'"{"x" * 2000}"')) for change in changes)
+    parts = event_texts(ASSET, events)
+    assert list(parts) == list(event_texts(ASSET, list(events)))
+    assert event_texts(ASSET, events) is parts
 
 
 def test_event() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from typing import Literal, TypeAlias
 
 from statemount.model import Change, ChangeKind
@@ -55,3 +56,17 @@ class WatchEvent:
     def concerns(self, key: str | None) -> bool:
         """Tell whether somebody wants to know who watches a key; None = who watches all of them."""
         return key is None or self.key is None or self.key == key
+
+
+class SharedEvents(list[WatchEvent]):
+    """Some events that several are told, who all are at the same place.
+
+    Attributes:
+        parts: What goes over the wire, once somebody has made it.
+    """
+
+    __slots__ = ("parts",)
+
+    def __init__(self, events: Iterable[WatchEvent]) -> None:
+        super().__init__(events)
+        self.parts: Sequence[bytes] | None = None

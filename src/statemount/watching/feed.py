@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING
 
 from statemount.model import LogTail, Scope
-from statemount.watching.events import WatchEvent
+from statemount.watching.events import SharedEvents, WatchEvent
 
 if TYPE_CHECKING:
     from statemount.watching.watch import Watch
@@ -42,7 +42,10 @@ class Feed:
         "_first_number",
         "_max_bytes",
         "_max_events",
+        "_place",
         "_revision_before",
+        "_told",
+        "_told_revision",
         "generation",
         "next_number",
         "position",
@@ -63,6 +66,10 @@ class Feed:
         self._first_number = 0
         self._revision_before = 0  # of the first event that is kept; those that are kept have consecutive ones
         self._bytes = 0
+        # What somebody was told last, for those who come from the same place.
+        self._place: tuple[int, int, int, str | None] | None = None
+        self._told: Sequence[WatchEvent] = ()
+        self._told_revision = 0
 
     def add(self, watch: Watch) -> None:
         """Take in somebody who watches."""
@@ -108,7 +115,7 @@ class Feed:
         self._make_room()
         return concerned
 
-    def take(self, watch: Watch) -> list[WatchEvent] | None:
+    def take(self, watch: Watch) -> Sequence[WatchEvent] | None:
         """Return the events that a watch is to be told, which may be none, and move it on.
 
         None = what it is to be told next is gone.
@@ -116,7 +123,13 @@ class Feed:
         start = watch.number - self._first_number
         if start < 0:
             return None
+        if watch.number == self.next_number:
+            return []
         revision, key = watch.revision, watch.key
+        place = (watch.number, self.next_number, revision, key)
+        if place == self._place:
+            watch.revision, watch.number = self._told_revision, self.next_number
+            return self._told
         events = []
         for event in self._events[start:]:
             if event.kind == "reset" or event.revision > revision:
@@ -125,7 +138,10 @@ class Feed:
                     events.append(event)
         watch.revision = revision
         watch.number = self.next_number
-        return events
+        if len(self.watches) == 1:
+            return events
+        self._place, self._told_revision, self._told = place, revision, SharedEvents(events)
+        return self._told
 
     def number_after(self, revision: int, generation: int) -> int | None:
         """Return the number of the event after a revision up to which somebody has read the log.

@@ -24,16 +24,16 @@ from statemount.watching.watch import Watch
 
 _logger = logging.getLogger(__name__)
 
-_SHARE = 0.02  # of the time of a busy event loop
-_BURST_SECONDS = 0.05
+_SHARE = 0.03  # of the time of a busy event loop
+_BURST_SECONDS = 0.02
 _READ_SECONDS = 0.0003  # what a read costs, besides what is measured,
 _SCOPE_SECONDS = 0.00002  # each scope of it,
-_LINE_SECONDS = 0.000006  # and each line
+_LINE_SECONDS = 0.000012  # and each line
 _FEEDS = 256  # are read together,
 _LINES = 4096  # with so many lines
 _LINES_BEHIND = 256  # for one that is behind the others
 _READERS_BEHIND = 4  # at once
-_POLL_SHARE = 0.02  # of the time may be spent on asking for revisions
+_POLL_SHARE = 0.03  # of the time may be spent on asking for revisions
 _RETRY_SECONDS = 1.0
 
 

@@ -250,9 +250,10 @@ class Hub(Resource, Watches):
         """Take note that a watch sends something."""
         self._sending[watch] = self._loop.time()
 
-    def sent(self, watch: Watch) -> None:
-        """Take note that it has sent it."""
+    def sent(self, watch: Watch, size: int) -> None:
+        """Take note that it has sent it, which was so many bytes."""
         self._sending.pop(watch, None)
+        self._follower.waker.sent(size)
 
     def _tick(self) -> None:
         self._ticker = self._loop.call_later(self._tick_seconds, self._tick)

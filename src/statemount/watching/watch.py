@@ -194,9 +194,9 @@ class Watch:
         self._task = asyncio.current_task()
         self._hub.began_sending(self)
 
-    def sent(self) -> None:
-        """Take note that it is sent."""
-        self._hub.sent(self)
+    def sent(self, size: int) -> None:
+        """Take note that it is sent, which was so many bytes."""
+        self._hub.sent(self, size)
 
     def cut_off(self, ending: Ending) -> None:
         """End it at once, in the middle of what it sends: its task is cancelled."""

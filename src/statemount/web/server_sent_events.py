@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from json.encoder import encode_basestring_ascii
 
 from statemount.model import Change, Entry, Scope, TaskScope
-from statemount.watching.events import WatchEvent
+from statemount.watching.events import SharedEvents, WatchEvent
 from statemount.web.entries import time_text, value_text, writer_text
 
 HEARTBEAT = b":\n\n"
@@ -31,11 +31,19 @@ def position_text(revision: int) -> bytes:
     return b":\nid: %d\n\n" % revision
 
 
-def event_texts(scope: Scope, events: Iterable[WatchEvent]) -> Iterator[bytes]:
+def event_texts(scope: Scope, events: Iterable[WatchEvent]) -> Iterable[bytes]:
     """Return events as text, in parts that are not much larger than need be: a server keeps one that it is given.
 
-    Each event is made once, for everybody who is told it.
+    Each is made once, for everybody who is told it.
     """
+    if not isinstance(events, SharedEvents):
+        return _parts(scope, events)
+    if events.parts is None:
+        events.parts = tuple(_parts(scope, events))
+    return events.parts
+
+
+def _parts(scope: Scope, events: Iterable[WatchEvent]) -> Iterator[bytes]:
     texts: list[bytes] = []
     size = 0
     for event in events:

@@ -173,7 +173,7 @@ async def _send(watch: Watch, send: Send, text: bytes, *, more: bool = True) -> 
     except Exception as error:
         raise _ReaderGoneError from error
     finally:
-        watch.sent()
+        watch.sent(len(text))
 
 
 async def _until_gone(receive: Receive) -> None:
