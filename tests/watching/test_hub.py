@@ -16,6 +16,7 @@ from statemount.observer import Observer
 from statemount.operations import Clear, Condition, Set
 from statemount.store.memory import MemoryStore
 from statemount.watching.feed import MAX_EVENTS
+from statemount.watching.follower import Follower
 from statemount.watching.stop_sign import StopSign
 from statemount.watching.watch import Watch
 from tests.clock import SECOND, FakeClock
@@ -391,6 +392,28 @@ class Counting(Observer):
     @override
     def watch_cut_off(self) -> None:
         self.cut_off += 1
+
+
+async def test_writes_do_not_wake_what_waits_for_its_time(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While watching has had its share of a busy event loop, a write costs it nothing but a note."""
+    waits = 0
+    wait = Follower._wait
+
+    async def counted(self: Follower) -> None:
+        nonlocal waits
+        waits += 1
+        await wait(self)
+
+    monkeypatch.setattr(Follower, "_wait", counted)
+    async with open_hub(store) as hub:
+        watch = await hub.watch(TASK)
+        assert await told(watch) == [("ready", 0, None)]
+        hub._follower._pace.spend(0.04)
+        waits = 0
+        for number in range(20):
+            await put(store, hub, TASK, f"k{number}")
+        assert waits < 10
+        assert len(await told(watch, 20)) == 20
 
 
 async def test_a_slow_reader_is_cut_off(store: Store) -> None:

@@ -24,7 +24,7 @@ from statemount.watching.watch import Watch
 
 _logger = logging.getLogger(__name__)
 
-_SHARE = 0.03  # of the time of a busy event loop
+_SHARE = 0.02  # of the time of a busy event loop
 _BURST_SECONDS = 0.02
 _READ_SECONDS = 0.0003  # what a read costs, besides what is measured,
 _SCOPE_SECONDS = 0.00002  # each scope of it,
@@ -33,7 +33,7 @@ _FEEDS = 256  # are read together,
 _LINES = 4096  # with so many lines
 _LINES_BEHIND = 256  # for one that is behind the others
 _READERS_BEHIND = 4  # at once
-_POLL_SHARE = 0.03  # of the time may be spent on asking for revisions
+_POLL_SHARE = 0.02  # of the time may be spent on asking for revisions
 _RETRY_SECONDS = 1.0
 
 
@@ -79,8 +79,10 @@ class Follower:
 
     def note(self, feeds: Iterable[Feed]) -> None:
         """Take note that the scopes of these feeds have moved."""
+        is_known = bool(self._moved)
         self._moved.update(dict.fromkeys(feeds))
-        self._wake()
+        if not is_known:  # else it is being read, or waited for until more may be read
+            self._wake()
 
     def note_all(self) -> None:
         """Take note that any scope may have moved."""
