@@ -95,13 +95,13 @@ class SQLiteDriver(Driver):
 def _prepare(connection: sqlite3.Connection, busy_milliseconds: int, is_reader: bool) -> None:
     connection.execute(f"PRAGMA busy_timeout = {busy_milliseconds}")
     connection.execute("PRAGMA synchronous = FULL")
+    connection.execute(f"PRAGMA mmap_size = {MAPPED_BYTES}")
     if is_reader:
         connection.execute("PRAGMA query_only = ON")
         return
     _use_wal(connection, busy_milliseconds / 1000)
     connection.execute(f"PRAGMA wal_autocheckpoint = {_CHECKPOINT_PAGES}")
     connection.execute(f"PRAGMA cache_size = -{_WRITER_CACHE_KIBIBYTES}")
-    connection.execute(f"PRAGMA mmap_size = {MAPPED_BYTES}")
     connection.execute("PRAGMA temp_store = MEMORY")
 
 
