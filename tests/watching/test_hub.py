@@ -378,22 +378,6 @@ async def test_a_server_that_stops(store: Store) -> None:
         watch.close()
 
 
-class Counting(Observer):
-    """Counts what it is told."""
-
-    def __init__(self) -> None:
-        self.polls = 0
-        self.cut_off = 0
-
-    @override
-    def polled(self, seconds: float) -> None:
-        self.polls += 1
-
-    @override
-    def watch_cut_off(self) -> None:
-        self.cut_off += 1
-
-
 async def test_writes_do_not_wake_what_waits_for_its_time(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     """While watching has had its share of a busy event loop, a write costs it nothing but a note."""
     waits = 0
@@ -414,6 +398,22 @@ async def test_writes_do_not_wake_what_waits_for_its_time(store: Store, monkeypa
             await put(store, hub, TASK, f"k{number}")
         assert waits < 10
         assert len(await told(watch, 20)) == 20
+
+
+class Counting(Observer):
+    """Counts what it is told."""
+
+    def __init__(self) -> None:
+        self.polls = 0
+        self.cut_off = 0
+
+    @override
+    def polled(self, seconds: float) -> None:
+        self.polls += 1
+
+    @override
+    def watch_cut_off(self) -> None:
+        self.cut_off += 1
 
 
 async def test_a_slow_reader_is_cut_off(store: Store) -> None:
