@@ -131,10 +131,7 @@ class PostgreSQL(Server):
 
     @override
     def clean(self, url: str, directory: Path) -> str:
-        tables = [name for (name,) in self._run(url, _TABLES_OF.format(schema="'public'"))]
-        # Unlike TRUNCATE, which makes new files, this takes no longer than there are rows.
-        deletions = [f'DELETE FROM "{name}"' for name in tables if _holds_rows_of_tests(name)]
-        self._run(url, "; ".join(["SET synchronous_commit = off", *deletions]))
+        self._run(url, _END_OTHERS, "SET synchronous_commit = off", _DELETE_ALL)
         return url
 
     @override
@@ -143,20 +140,18 @@ class PostgreSQL(Server):
         self._run(self.url, f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
 
     @staticmethod
-    def _run(url: str, statement: str) -> list[tuple[Any, ...]]:
+    def _run(url: str, *statements: str) -> None:
         import asyncpg
 
-        async def run() -> list[tuple[Any, ...]]:
+        async def run() -> None:
             connection = await asyncpg.connect(urlsplit(url)._replace(scheme="postgresql").geturl())
             try:
-                if statement.startswith("SELECT"):
-                    return [tuple(row) for row in await connection.fetch(statement)]
-                await connection.execute(statement)
-                return []
+                for statement in statements:
+                    await connection.execute(statement)
             finally:
                 await connection.close()
 
-        return run_apart(run)
+        run_apart(run)
 
 
 @dataclass
@@ -177,8 +172,8 @@ class MariaDB(Server):
 
     @override
     def clean(self, url: str, directory: Path) -> str:
-        tables = [name for (name,) in self._run(url, _TABLES_OF.format(schema="DATABASE()"))]
-        deletions = [f"DELETE FROM `{name}`" for name in tables if _holds_rows_of_tests(name)]
+        tables = [name for (name,) in self._run(url, "SHOW TABLES")]
+        deletions = [f"DELETE FROM `{name}`" for name in tables if "version" not in name]
         self._run(url, "SET FOREIGN_KEY_CHECKS = 0", *deletions)
         return url
 
@@ -206,22 +201,30 @@ class MariaDB(Server):
                 async with connection.cursor() as cursor:
                     for statement in statements:
                         await cursor.execute(statement)
-                    return list(await cursor.fetchall()) if statements[-1].startswith("SELECT") else []
+                    return list(await cursor.fetchall()) if cursor.description else []
             finally:
                 await connection.ensure_closed()
 
         return run_apart(run)
 
 
-_TABLES_OF = "SELECT table_name FROM information_schema.tables WHERE table_schema = {schema}"
+# Of a server that a test has killed, PostgreSQL's end may still be at work.
+_END_OTHERS = (
+    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+    " WHERE datname = current_database() AND backend_type = 'client backend' AND pid <> pg_backend_pid()"
+)
+# Unlike TRUNCATE, which makes new files, this takes no longer than there are rows.
+_DELETE_ALL = """
+    DO $$ DECLARE name text; BEGIN
+        FOR name IN SELECT tablename FROM pg_tables WHERE schemaname = 'public' AND tablename NOT LIKE '%version%' LOOP
+            EXECUTE format('DELETE FROM %I', name);
+        END LOOP;
+    END $$
+"""
 
 
 def _new_name() -> str:
     return f"statemount_test_{secrets.token_hex(6)}"
-
-
-def _holds_rows_of_tests(table: str) -> bool:
-    return "version" not in table
 
 
 def sqlite_path(url: str) -> Path:

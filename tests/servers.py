@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import httpx
@@ -38,12 +39,52 @@ class Server:
         return dict(re.findall(r"^ *export (\w+)=(\S+)$", self.output.read_text(), re.MULTILINE))
 
 
+class _Ports:
+    """Ports for this process alone, for as long as it runs.
+
+    Two servers on one port answer each other's requests, where both allow it; and one that is started again would find
+    its port taken. So processes that run tests at once each have a block of ports, held by a socket at its first one;
+    and none is of those that the system gives to whoever asks for any (from 32,768 on, or higher).
+    """
+
+    _FIRST, _LAST, _BLOCK = 12_000, 32_000, 250
+
+    def __init__(self) -> None:
+        self._pid = os.getpid()
+        self._holder = socket.socket()
+        self._used = 0
+        first = self._FIRST
+        while not _bind(self._holder, first):
+            first += self._BLOCK
+            assert first < self._LAST, "every block of ports is taken"
+        self._first = first
+
+    def next(self) -> int:
+        """Return one that was not given for the longest time and that nobody else listens on."""
+        assert os.getpid() == self._pid, "a fork has the same ports"
+        for _ in range(self._BLOCK):
+            self._used += 1
+            port = self._first + 1 + self._used % (self._BLOCK - 1)
+            with socket.socket() as listener:
+                if _bind(listener, port):
+                    return port
+        raise AssertionError("every port of this process's block is taken")
+
+
+def _bind(listener: socket.socket, port: int) -> bool:
+    try:
+        listener.bind(("127.0.0.1", port))
+    except OSError:
+        return False
+    return True
+
+
+_ports = cache(_Ports)
+
+
 def free_port() -> int:
-    """Return a port that nobody listens on."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port: int = listener.getsockname()[1]
-        return port
+    """Return a port that nobody listens on, and that no other process's tests are given."""
+    return _ports().next()
 
 
 def clean_environment(variables: Mapping[str, str]) -> dict[str, str]:

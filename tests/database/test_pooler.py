@@ -22,6 +22,7 @@ _SETTINGS = {
         ("SHOW lock_timeout", "2s"),
         ("SHOW statement_timeout", "10s"),
         ("SHOW idle_in_transaction_session_timeout", "15s"),
+        ("SHOW enable_seqscan", "off"),
         ("SHOW TimeZone", "UTC"),
         ("SELECT setting FROM pg_settings WHERE name = 'lock_timeout' AND reset_val = '0'", "2000"),  # of no session
         ("SELECT now() < statement_timestamp()", True),  # a transaction had begun before

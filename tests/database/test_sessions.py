@@ -29,6 +29,7 @@ _SETTINGS: dict[str, list[tuple[str, Any]]] = {
         ("SHOW lock_timeout", "2s"),
         ("SHOW statement_timeout", "10s"),
         ("SHOW idle_in_transaction_session_timeout", "15s"),
+        ("SHOW enable_seqscan", "off"),
         ("SHOW client_encoding", "UTF8"),
         ("SHOW transaction_read_only", "off"),
     ],

@@ -23,7 +23,7 @@ from statemount.worker import JobInDoubtError, Worker, checkpoint, resumable_job
 from tests.processes.killed import Journal, Killer
 
 EVERY = 0.005
-"""Seconds between two saves of a checkpoint."""
+"""Seconds between two saves of a checkpoint, unless a save takes longer: then all that is reported would be saved."""
 
 LONGEST = 0.03
 """Seconds after which a worker is killed at the latest whose work has no end, unless the machine is slow."""
@@ -158,9 +158,11 @@ def window(office: Office) -> None:
 
 def checkpoints(office: Office) -> None:
     """Kill workers that count and report each number."""
-    longest = max(LONGEST, 2 * _time_of_job(office))
+    every = max(EVERY, _time_of_job(office))
+    office.journal.write("every", repr(every))
+    longest = max(LONGEST, 6 * every)
     while office.is_open():
-        office.killer.run(partial(_count, office), longest)
+        office.killer.run(partial(_count, office, every), longest)
 
 
 def watermarks(office: Office) -> None:
@@ -182,14 +184,14 @@ def _time_of_job(office: Office) -> float:
     return statistics.median(time_of(f"whole-{number}") for number in range(_CALIBRATIONS))
 
 
-def _count(office: Office) -> int:
+def _count(office: Office, every: float) -> int:
     read = [0.0]
 
     def clock() -> float:
         read[0] = time.monotonic()
         return read[0]
 
-    progress = checkpoint(office.worker.task_state, every=EVERY, default=0, clock=clock)
+    progress = checkpoint(office.worker.task_state, every=every, default=0, clock=clock)
     office.journal.write("resumed", progress.value)
     for number in itertools.count(progress.value + 1):
         office.journal.write("done", number)

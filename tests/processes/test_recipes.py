@@ -16,7 +16,7 @@ import pytest
 
 from statemount.auth.jwt import JWTAuth
 from tests.processes.killed import Event, events_of
-from tests.processes.recipe_workers import EVERY, RIVALS, Plan
+from tests.processes.recipe_workers import RIVALS, Plan
 from tests.processes.serving import ROOT, Process, serving
 from tests.processes.tables import read_scopes
 from tests.processes.workers import SECRET
@@ -97,6 +97,7 @@ async def test_the_window_between_submission_and_saving(server: Process, tmp_pat
 async def test_a_checkpoint_is_resumed(server: Process, tmp_path: Path) -> None:
     """A worker goes on from what was saved: nothing that was not done, and no more is lost than of one interval."""
     events = await events_after_kills(server, tmp_path, "checkpoints")
+    (every,) = [float(event.words[0]) for event in events if event.what == "every"]
     done, saved, saved_at = 0, 0, 0.0
     reports: list[tuple[int, float]] = []
     outcomes: Counter[str] = Counter()
@@ -105,7 +106,7 @@ async def test_a_checkpoint_is_resumed(server: Process, tmp_path: Path) -> None:
         if what == "resumed":
             assert saved <= number <= done
             lost = [seconds for reported, seconds in reports if reported > number]
-            assert not lost or (number == saved and lost[-1] - saved_at < EVERY)
+            assert not lost or (number == saved and lost[-1] - saved_at < every)
             outcomes["something was lost" if lost else "nothing was lost"] += 1
             outcomes["unacknowledged"] += number > saved
             reports.clear()

@@ -21,7 +21,8 @@ import httpx
 import pytest
 
 from statemount import JWTAuth
-from tests.databases import Databases, requested_urls, sqlite_path
+from tests.database.support import outsider
+from tests.databases import Databases, requested_urls, run_apart, sqlite_path
 from tests.directory.airflow_tables import columns
 from tests.documents import ROOT
 from tests.orchestrators.processes import Processes, environment
@@ -325,6 +326,8 @@ def _real_columns(url: str, kind: str, tables: list[str]) -> dict[str, dict[str,
 
 
 def _rows(url: str, statement: str) -> list[tuple[Any, ...]]:
-    from tests.databases import PostgreSQL
+    async def run() -> list[tuple[Any, ...]]:
+        async with outsider(url) as connection:
+            return list(await connection.run(statement))
 
-    return PostgreSQL._run(url, statement)
+    return run_apart(run)

@@ -88,10 +88,11 @@ class PostgreSQLDriver(ServerDriver):
 
     def __init__(self, *, statement_seconds: float, lock_seconds: float) -> None:
         super().__init__(statement_seconds=statement_seconds, lock_seconds=lock_seconds)
-        self._limits = {
+        self._settings = {
             "lock_timeout": str(int(lock_seconds * 1000)),
             "statement_timeout": str(int(statement_seconds * 1000)),
             "idle_in_transaction_session_timeout": "15000",
+            "enable_seqscan": "off",  # a plan made for a small table is kept when it has grown
         }
         self._is_pooled = False
         self._begin = "BEGIN"
@@ -108,10 +109,10 @@ class PostgreSQLDriver(ServerDriver):
         self._is_pooled = connect_args.get("statement_cache_size") == 0
         settings = {"application_name": url.options.get("application_name", "statemount"), "timezone": "UTC"}
         if self._is_pooled:
-            limits = [f"SET LOCAL {name} = {value}" for name, value in self._limits.items()]
-            self._begin = "; ".join(["BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE", *limits])
+            each = [f"SET LOCAL {name} = {value}" for name, value in self._settings.items()]
+            self._begin = "; ".join(["BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE", *each])
         else:
-            settings.update({"default_transaction_isolation": "read committed", **self._limits})
+            settings.update({"default_transaction_isolation": "read committed", **self._settings})
         return {
             **connect_args,
             "connect": self._connect,

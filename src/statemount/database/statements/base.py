@@ -46,31 +46,32 @@ class StoreStatements(ABC):
     def __init__(self, tables: TableNames, style: Style, *, key: str = "key") -> None:
         self.tables = t = tables
         self._size_of = style(f"SELECT entries FROM {t.scope} WHERE digest = ?")
+        # Found by itself, and not in a join: so nobody can think of reading the whole of the other table first.
+        scope_id = f"(SELECT id FROM {t.scope} WHERE digest = ?)"
         self._changes = style(
             f"SELECT c.revision, c.kind, c.{key}, c.changed_at, c.writer, c.size, c.value, c.expires_at"
-            f" FROM {t.scope} s JOIN {t.change} c ON c.scope_id = s.id"
-            " WHERE s.digest = ? AND c.revision > ? ORDER BY c.revision LIMIT ?"
+            f" FROM {t.change} c WHERE c.scope_id = {scope_id} AND c.revision > ? ORDER BY c.revision LIMIT ?"
         )
         line = "{0}.revision, {0}.kind, {0}." + key
         line += ", {0}.changed_at, {0}.writer, {0}.size, {0}.value, {0}.expires_at"
         history = (
             f"SELECT s.revision, s.log_trimmed, {line.format('c')} FROM {t.scope} s"
-            f" LEFT JOIN (SELECT l.* FROM {t.change} l WHERE l.scope_id = (SELECT id FROM {t.scope} WHERE digest = ?)"
+            f" LEFT JOIN (SELECT l.* FROM {t.change} l WHERE l.scope_id = {scope_id}"
             " AND l.revision < ?{} ORDER BY l.revision DESC LIMIT ?) c ON c.scope_id = s.id"
             " WHERE s.digest = ? ORDER BY c.revision DESC"
         )
         of_key = f"(l.{key} = ? OR l.{key} IS NULL)"
         self._history = style(history.format(""))
         self._history_of_key = style(history.format(f" AND {of_key}"))
-        log = f"FROM {t.change} l WHERE l.scope_id = s.id"
+        log = f"FROM {t.change} l WHERE l.scope_id = {scope_id}"
         self._traces = style(
             "SELECT s.revision, s.updated_at, s.log_trimmed,"
             f" (SELECT l.changed_at {log} ORDER BY l.revision LIMIT 1),"
             f" (SELECT l.changed_at {log} AND l.revision = ?),"
-            f" EXISTS (SELECT 1 {log} AND (l.revision > ? OR l.changed_at > ?) AND {of_key}),"
+            f" (SELECT 1 {log} AND (l.revision > ? OR l.changed_at > ?) AND {of_key} LIMIT 1) IS NOT NULL,"
             f" {line.format('c')}, e.{key}, e.value, e.updated_at, e.revision, e.expires_at, e.writer"
-            f" FROM {t.scope} s LEFT JOIN {t.entry} e ON e.scope_id = s.id AND e.{key} = ?"
-            f" LEFT JOIN {t.change} c ON c.scope_id = s.id AND c.revision = (SELECT l.revision {log}"
+            f" FROM {t.scope} s LEFT JOIN {t.entry} e ON e.scope_id = {scope_id} AND e.{key} = ?"
+            f" LEFT JOIN {t.change} c ON c.scope_id = {scope_id} AND c.revision = (SELECT l.revision {log}"
             f" AND l.revision <= ? AND l.changed_at <= ? AND {of_key} ORDER BY l.revision DESC LIMIT 1)"
             " WHERE s.digest = ?"
         )
@@ -178,8 +179,9 @@ class StoreStatements(ABC):
         one of this revision; whether the key has a line, or there is a clear, beyond the revision or the time. Then
         the key's last line, or clear, within both, as in :meth:`changes`; and the entry from the key on.
         """
-        args = (revision, revision, at, key, key, revision, at, key, digest)
-        return Query(self._traces, args)
+        of_log = (digest, digest, revision, digest, revision, at, key)
+        of_rows = (digest, key, digest, digest, revision, at, key, digest)
+        return Query(self._traces, (*of_log, *of_rows))
 
     def purge(self, scope_id: int, key: bytes | None) -> Query:
         """Remove the values of a key from a scope's log, None = of every key. Rows: none."""

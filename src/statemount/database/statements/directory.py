@@ -39,16 +39,19 @@ class DirectoryStatements:
     def __init__(self, dialect: str, tables: TableNames) -> None:
         style = style_of(dialect)
         task, asset, link = tables.task_instance, tables.asset, tables.task_asset
-        self._tasks = _listed(
-            style,
-            f"SELECT id, {_TASK}, asset_id, access FROM {task} LEFT JOIN {link} ON task_instance_id = id WHERE id",
-        )
+        links = f"{link} ON task_instance_id = id"
+        if dialect == "postgresql":  # looked up in the index, however few links the planner thinks that there are
+            links = f"LATERAL (SELECT * FROM {link} l WHERE l.task_instance_id = t.id OFFSET 0) l ON true"
+        self._tasks = _listed(style, f"SELECT id, {_TASK}, asset_id, access FROM {task} t LEFT JOIN {links} WHERE id")
         self._has_scope = style(f"SELECT 1 FROM {task} WHERE digest = ?")
         self._has_task = style(f"SELECT 1 FROM {task} WHERE task_digest = ? LIMIT 1")
         self._access = style(f"SELECT access FROM {link} WHERE task_instance_id = ? AND asset_id = ?")
         self._unlink = style(f"DELETE FROM {link} WHERE task_instance_id = ?")
         unlink_those = f"DELETE FROM {link} WHERE task_instance_id IN (SELECT id FROM {task} WHERE "
         end = ")"
+        if dialect == "postgresql":  # the same; what is in an array is looked up
+            unlink_those = f"DELETE FROM {link} WHERE task_instance_id = ANY (ARRAY (SELECT id FROM {task} WHERE "
+            end = "))"
         if dialect == "mysql":  # MariaDB would look at every link there is
             unlink_those = f"DELETE l FROM {task} t STRAIGHT_JOIN {link} l ON l.task_instance_id = t.id WHERE "
             end = ""

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from functools import cache
 
 from statemount.database.query import Query, Row, Script
-from statemount.database.rows import EntryColumns, NewScope, Part, WriteSet
+from statemount.database.rows import EntryColumns, NewScope, Part, ScopeRow, WriteSet
 from statemount.database.schema import TableNames
 from statemount.database.statements.base import StoreStatements, page_statements
 from statemount.database.statements.columns import MOST_BYTES, UnpackableError, columns_of, decoded, names_of, wanted_of
@@ -15,35 +15,42 @@ from statemount.model import EntryColumn, Timestamp
 
 
 class PostgreSQLStatements(StoreStatements):
-    """Each statement takes arrays, so that its text is the same for one row and for many."""
+    """Each statement takes arrays, so that its text is the same for one row and for many.
+
+    What the arrays name is looked up row by row in an index, whatever the planner thinks of how many rows a table has:
+    of one that has grown since it was last analysed it thinks wrong, and would read the whole of it. A subquery with
+    ``OFFSET 0`` is such a look-up, for it is not merged with the rest; what is to be deleted is found so, and deleted
+    by its place (``ctid``).
+    """
 
     def __init__(self, tables: TableNames) -> None:
         super().__init__(tables, numbered)
         t = tables
+        pairs = "unnest($1::bigint[], $2::bytea[])"
+        entry = f"(SELECT * FROM {t.entry} f WHERE f.scope_id = p.scope_id AND f.key = p.key OFFSET 0) e"
         self._read_by_id = (
             "SELECT e.scope_id, e.key, e.value, e.updated_at, e.revision, e.expires_at, e.writer"
-            f" FROM unnest($1::bigint[], $2::bytea[]) AS p (scope_id, key) JOIN {t.entry} e USING (scope_id, key)"
+            f" FROM {pairs} AS p (scope_id, key) CROSS JOIN LATERAL {entry}"
         )
         self._look_up = (
             "SELECT p.number - 1, e.value, e.updated_at, e.revision, e.expires_at, e.writer"
-            " FROM unnest($1::bigint[], $2::bytea[]) WITH ORDINALITY AS p (scope_id, key, number)"
-            f" JOIN {t.entry} e USING (scope_id, key)"
+            f" FROM {pairs} WITH ORDINALITY AS p (scope_id, key, number) CROSS JOIN LATERAL {entry}"
         )
         self._read_by_digest = (
             "SELECT s.digest, s.id, e.key, e.value, e.updated_at, e.revision, e.expires_at, e.writer"
-            f" FROM unnest($1::bytea[], $2::bytea[]) AS p (digest, key) JOIN {t.scope} s ON s.digest = p.digest"
-            f" LEFT JOIN {t.entry} e ON e.scope_id = s.id AND e.key = p.key"
+            f" FROM unnest($1::bytea[], $2::bytea[]) AS p (digest, key) CROSS JOIN LATERAL {_scope(t, 'p.digest')}"
+            f" LEFT JOIN LATERAL {entry.replace('p.scope_id', 's.id')} ON true"
         )
         self._list_page = page_statements(self._page)
         self._list_columns = cache(self._make_columns)
         self._find_revisions = f"SELECT digest, id, revision FROM {t.scope} WHERE digest = ANY ($1::bytea[])"
         self._revisions = f"SELECT id, revision FROM {t.scope} WHERE id = ANY ($1::bigint[])"
-        # One look-up in the index for each scope, whatever the planner thinks of how many there are.
         self._tails = (
             "SELECT s.digest, s.revision, c.revision, c.kind, c.key, c.changed_at, c.writer, c.size, c.value,"
-            f" c.expires_at FROM unnest($1::bytea[], $2::bigint[]) AS p (digest, after) JOIN {t.scope} s"
-            f" ON s.digest = p.digest LEFT JOIN LATERAL (SELECT * FROM {t.change} l WHERE l.scope_id = s.id"
-            " AND l.revision > p.after ORDER BY l.revision LIMIT $3) c ON true ORDER BY s.id, c.revision"
+            " c.expires_at FROM unnest($1::bytea[], $2::bigint[]) AS p (digest, after)"
+            f" CROSS JOIN LATERAL {_scope(t, 'p.digest')} LEFT JOIN LATERAL (SELECT * FROM {t.change} l"
+            " WHERE l.scope_id = s.id AND l.revision > p.after ORDER BY l.revision LIMIT $3) c ON true"
+            " ORDER BY s.id, c.revision"
         )
         self._find_scopes = (
             f"SELECT s.digest, s.id FROM {t.scope} s WHERE s.digest = ANY ($1::bytea[]) AND NOT EXISTS"
@@ -69,12 +76,12 @@ class PostgreSQLStatements(StoreStatements):
         )
         self._read_known = (
             "SELECT e.scope_id, e.key, e.revision, e.expires_at, octet_length(e.value)"
-            f" FROM unnest($1::bigint[], $2::bytea[]) AS p (scope_id, key) JOIN {t.entry} e USING (scope_id, key)"
+            f" FROM {pairs} AS p (scope_id, key) CROSS JOIN LATERAL {entry}"
         )
         self._clear = f"DELETE FROM {t.entry} WHERE scope_id = ANY ($1::bigint[])"
         self._delete = (
-            f"DELETE FROM {t.entry} e USING unnest($1::bigint[], $2::bytea[]) AS p (scope_id, key)"
-            " WHERE e.scope_id = p.scope_id AND e.key = p.key"
+            f"DELETE FROM {t.entry} WHERE ctid = ANY (ARRAY (SELECT e.place FROM {pairs} AS p (scope_id, key)"
+            f" CROSS JOIN LATERAL {entry.replace('*', 'f.ctid AS place')}))"
         )
         upsert = (
             f"INSERT INTO {t.entry} (scope_id, key, value, updated_at, revision, expires_at, writer)"
@@ -91,7 +98,7 @@ class PostgreSQLStatements(StoreStatements):
         update_scopes = (
             f"UPDATE {t.scope} s SET revision = n.revision, updated_at = n.updated_at, entries = n.entries,"
             " size = n.size FROM unnest(?::bigint[], ?::bigint[], ?::bigint[], ?::bigint[], ?::bigint[])"
-            " AS n (id, revision, updated_at, entries, size) WHERE s.id = n.id"
+            " AS n (id, revision, updated_at, entries, size) WHERE s.id = n.id AND s.id = ANY (?::bigint[])"
         )
         self._upsert, self._log, self._update_scopes = map(numbered, (upsert, log, update_scopes))
         # The scopes are locked by now, and each part writes to a table of its own: their order does not matter.
@@ -103,9 +110,14 @@ class PostgreSQLStatements(StoreStatements):
         self._trimmed = f"SELECT id, log_trimmed FROM {t.scope} WHERE id = ANY ($1::bigint[])"
         ends = "unnest($1::bigint[], $2::bigint[]) AS p (scope_id, revision)"
         self._remove_changes = (
-            f"DELETE FROM {t.change} c USING {ends} WHERE c.scope_id = p.scope_id AND c.revision <= p.revision"
+            f"DELETE FROM {t.change} WHERE ctid = ANY (ARRAY (SELECT c.place FROM {ends} CROSS JOIN LATERAL"
+            f" (SELECT l.ctid AS place FROM {t.change} l WHERE l.scope_id = p.scope_id AND l.revision <= p.revision"
+            " OFFSET 0) c))"
         )
-        self._note_trimmed = f"UPDATE {t.scope} s SET log_trimmed = p.revision FROM {ends} WHERE s.id = p.scope_id"
+        self._note_trimmed = (
+            f"UPDATE {t.scope} s SET log_trimmed = p.revision FROM {ends}"
+            " WHERE s.id = p.scope_id AND s.id = ANY ($1::bigint[])"
+        )
         self._put_tombstone = (
             f"INSERT INTO {t.dropped_run} (run_digest, expires_at) VALUES ($1, $2)"
             " ON CONFLICT (run_digest) DO UPDATE SET expires_at = excluded.expires_at"
@@ -143,7 +155,7 @@ class PostgreSQLStatements(StoreStatements):
             f"SELECT w.number - 1, s.revision, CASE WHEN s.size <= {MOST_BYTES} THEN (SELECT count(*) FROM {t.entry} c"
             f" WHERE c.scope_id = s.id AND (c.expires_at IS NULL OR c.expires_at > $2){counted}) END, e.*"
             f" FROM unnest($1::bytea[], $3::bigint[], $4::bigint[]{bounds}) WITH ORDINALITY"
-            f" AS w (digest, most, passed{bound_names}, number) JOIN {t.scope} s ON s.digest = w.digest"
+            f" AS w (digest, most, passed{bound_names}, number) CROSS JOIN LATERAL {_scope(t, 'w.digest')}"
             f" LEFT JOIN LATERAL (SELECT {packed} FROM (SELECT {', '.join(names)} FROM {t.entry} p"
             f" WHERE p.scope_id = s.id AND s.size <= {MOST_BYTES} AND (p.expires_at IS NULL OR p.expires_at > $2)"
             f"{listed} ORDER BY p.key LIMIT w.most OFFSET w.passed) p) e ON true"
@@ -225,8 +237,8 @@ class PostgreSQLStatements(StoreStatements):
         if rows.deletes:
             yield Query(self._delete, _columns(rows.deletes))
         if rows.upserts and rows.changes and rows.scopes and not rows.purges:
-            args = [column for part in (rows.upserts, rows.changes, rows.scopes) for column in _columns(part)]
-            yield Query(self._set, args)
+            args = [column for part in (rows.upserts, rows.changes) for column in _columns(part)]
+            yield Query(self._set, [*args, *_scope_columns(rows.scopes)])
             return
         if rows.upserts:
             yield Query(self._upsert, _columns(rows.upserts))
@@ -235,7 +247,7 @@ class PostgreSQLStatements(StoreStatements):
         if rows.changes:
             yield Query(self._log, _columns(rows.changes))
         if rows.scopes:
-            yield Query(self._update_scopes, _columns(rows.scopes))
+            yield Query(self._update_scopes, _scope_columns(rows.scopes))
 
     def drop_scopes(self, ids: Sequence[int]) -> Script[None]:
         for sql in self._drop:
@@ -244,3 +256,14 @@ class PostgreSQLStatements(StoreStatements):
 
 def _columns(rows: Sequence[tuple[object, ...]]) -> list[tuple[object, ...]]:
     return list(zip(*rows, strict=True))
+
+
+def _scope_columns(rows: Sequence[ScopeRow]) -> list[tuple[object, ...]]:
+    """Return the columns, and once more the ids: by these the scopes are looked up."""
+    columns = _columns(rows)
+    return [*columns, columns[0]]
+
+
+def _scope(t: TableNames, digest: str) -> str:
+    """Return the look-up of one scope, called ``s``."""
+    return f"(SELECT * FROM {t.scope} o WHERE o.digest = {digest} OFFSET 0) s"
