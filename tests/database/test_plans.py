@@ -195,11 +195,12 @@ async def test_the_directory_reads_no_table_as_a_whole(database_kind: str, datab
     """So it is with what is looked up of task instances and their assets."""
     async with connected(database_url) as connections:
         statements = DirectoryStatements(connections.url.dialect, _TABLES)
+        all_ids = [_digest(number)[-16:] for number in range(_SCOPES)]
         tasks = [
-            (_digest(number)[-16:], "dag", "run", "task", number, 1, *[_digest(number)] * 3, 0)
-            for number in range(_SCOPES)
+            (task_id, "dag", "run", "task", number, 1, *[_digest(number)] * 3, 0)
+            for number, task_id in enumerate(all_ids)
         ]
-        links = [(task[0], asset_id, "read") for task in tasks for asset_id in range(10)]
+        links = [(task_id, asset_id, "read") for task_id in all_ids for asset_id in range(10)]
 
         def fill() -> Script[None]:
             yield statements.insert(tasks)
@@ -210,7 +211,7 @@ async def test_the_directory_reads_no_table_as_a_whole(database_kind: str, datab
             async with outsider(database_url) as other:
                 await _mislead(other, _TABLES.task_instance, _TABLES.task_asset)
             await connections.write(fill)
-        ids, digests = [task[0] for task in tasks[:_WANTED]], [_digest(number) for number in range(_WANTED)]
+        ids, digests = all_ids[:_WANTED], [_digest(number) for number in range(_WANTED)]
         queries = [
             statements.tasks(ids),
             statements.has_scope(digests[0]),
