@@ -36,6 +36,7 @@ WAIT = 0.25
 
 DONE, ASKED = 0, 3
 _CALIBRATIONS = 5
+_REPORTS = 20  # from one save to the next
 
 
 @dataclass(frozen=True)
@@ -197,6 +198,7 @@ def _count(office: Office, every: float) -> int:
         office.journal.write("done", number)
         is_saved = progress.save(number)
         office.journal.write("saved" if is_saved else "reported", number, repr(read[0]))
+        time.sleep(every / _REPORTS)
     return DONE
 
 
