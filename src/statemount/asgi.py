@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from typing import TYPE_CHECKING
 
-from statemount.collector import start_up
+from statemount.collector import start_up, survivors
 from statemount.errors import ConfigurationError
 from statemount.interfaces import AsgiScope
 from statemount.web.requests import Receive, Send
@@ -44,6 +45,7 @@ class EnvironmentApp:
                     from statemount.mount import StateMount
 
                     self._state = StateMount.from_environment()
+                survivors.begin(asyncio.get_running_loop())
             return self._state
 
 

@@ -153,8 +153,53 @@ except SystemExit as end:
     assert (OPTIONAL | {"alembic", "httpx"} | unused).isdisjoint(imported)
 
 
-def test_the_collector_is_as_it_was_after_a_start() -> None:
-    """The garbage collector rests during a start, and works again after it."""
-    check = "\nimport gc\nassert gc.isenabled()\nassert gc.get_freeze_count() == 0"
+COLLECTOR = """
+import asyncio
+import gc
+import weakref
+from statemount import collector
+
+
+class Thing:
+    pass
+
+
+def cycle():
+    thing = Thing()
+    thing.itself = thing
+    return thing, weakref.ref(thing)
+
+
+async def main():
+    with collector.start_up():
+        module, _ = cycle()
+    assert gc.get_freeze_count() > 10_000
+    collector._ALL_SECONDS = 0.5
+    for _ in range(2):
+        collector.survivors.begin(asyncio.get_running_loop())
+    kept, is_there = cycle()
+    for generation in range(2):
+        gc.collect(generation)
+        assert not any(each is kept for each in gc.get_objects()), "what is in use is set aside"
+    new, is_new = cycle()
+    del kept, new
+    gc.collect(0)
+    assert is_new() is None, "what is new and in nobody's use goes at once"
+    assert is_there() is not None
+    await asyncio.sleep(0.7)
+    assert is_there() is None
+    assert not any(each is module for each in gc.get_objects())
+    gc.collect = None  # nothing is new: it is not called
+    await asyncio.sleep(0.7)
+
+
+asyncio.run(main())
+"""
+
+
+def test_the_collector_after_a_start() -> None:
+    """The garbage collector rests during a start; after it, it looks at what is new, and now and then at everything."""
+    check = "\nimport gc\nassert gc.isenabled()\nassert gc.get_freeze_count() > 10 * len(gc.get_objects())"
     imported_by(ROUND_TRIP + check, **environment("memory://"))
     imported_by("import gc\ngc.disable()\n" + ROUND_TRIP + "\nassert not gc.isenabled()", **environment("memory://"))
+    imported_by(COLLECTOR)
