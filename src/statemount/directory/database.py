@@ -51,9 +51,11 @@ def _task_instance_of(task_instance_id: UUID, rows: Sequence[Row]) -> TaskInstan
     """Return the task instance of rows: scope, try_number, asset id, access."""
     if not rows:
         return None
-    dag_id, run_id, task_id, map_index, try_number, *_ = rows[0]
-    inlets, outlets = [[row[5] for row in rows if row[6] == access] for access in ("inlet", "outlet")]
+    dag_id, run_id, task_id, map_index, try_number, asset_id, _ = rows[0]
     scope = TaskScope(dag_id, run_id, task_id, map_index)
+    if asset_id is None:
+        return TaskInstance(task_instance_id, scope, try_number)  # most have no assets, and share the empty sets
+    inlets, outlets = [[row[5] for row in rows if row[6] == access] for access in ("inlet", "outlet")]
     return TaskInstance(task_instance_id, scope, try_number, frozenset(inlets), frozenset(outlets))
 
 
