@@ -44,6 +44,10 @@ class Follower:
         store: Has the logs.
         poll_seconds: From one question for all revisions to the next, at least.
         observer: Is told how long the questions take.
+
+    Attributes:
+        is_resting: Whether it has had its share of the time: what moves meanwhile need not be noted one by one.
+        has_missed: Whether something has moved meanwhile, so that the next question is to find it.
     """
 
     def __init__(self, store: Store, *, poll_seconds: float, observer: Observer) -> None:
@@ -58,8 +62,11 @@ class Follower:
         self._asked: dict[Feed, list[asyncio.Future[None]]] = {}
         self._moved: dict[Feed, None] = {}
         self._poll_seconds = poll_seconds
+        self._usual_poll_seconds = poll_seconds
         self._polled_at = self._loop.time()
-        self._poll_pause = poll_seconds
+        self._poll_pause = 0.0
+        self.is_resting: bool = False
+        self.has_missed: bool = False
         self._pulse: object | None = None
         self._waiter: asyncio.Future[None] | None = None
         self._failure: type[Exception] | None = None
@@ -80,7 +87,8 @@ class Follower:
     def note(self, feeds: Iterable[Feed]) -> None:
         """Take note that the scopes of these feeds have moved."""
         is_known = bool(self._moved)
-        self._moved.update(dict.fromkeys(feeds))
+        for feed in feeds:
+            self._moved[feed] = None
         if not is_known:  # else it is being read, or waited for until more may be read
             self._wake()
 
@@ -91,7 +99,7 @@ class Follower:
 
     def poll_every(self, seconds: float) -> None:
         """Ask for all revisions more often, or less often."""
-        self._poll_pause = self._poll_seconds = seconds
+        self._poll_seconds = seconds
         self._wake()
 
     async def is_read(self, feed: Feed) -> None:
@@ -125,7 +133,8 @@ class Follower:
                 await self._wait()
 
     def _until_poll(self) -> float:
-        return self._polled_at + self._poll_pause - self._loop.time()
+        seconds = self._usual_poll_seconds if self.has_missed else self._poll_seconds
+        return self._polled_at + max(seconds, self._poll_pause) - self._loop.time()
 
     async def _wait(self) -> None:
         waits = [self._pace.rest()] if self._moved else []
@@ -133,9 +142,11 @@ class Follower:
             waits.append(self._until_poll())
         self._waiter = self._loop.create_future()
         timer = self._loop.call_later(max(0.0, min(waits)), self._wake) if waits else None
+        self.is_resting = bool(self._moved)
         try:
             await self._waiter
         finally:
+            self.is_resting = False
             self._waiter = None
             if timer is not None:
                 timer.cancel()
@@ -147,6 +158,7 @@ class Follower:
     async def _poll(self) -> None:
         """Find the scopes that have moved."""
         began = self._loop.time()
+        has_missed, self.has_missed = self.has_missed, False
         try:
             pulse = self._store.pulse()
             if pulse is None or pulse != self._pulse:
@@ -158,12 +170,13 @@ class Follower:
         except Exception as error:
             self._fail(error)
             self._pulse = None
+            self.has_missed = self.has_missed or has_missed
         else:
             self._recover()
         ended = self._loop.time()
         self._observer.polled(ended - began)
         self._polled_at = ended
-        self._poll_pause = max(self._poll_seconds, (ended - began) / _POLL_SHARE)
+        self._poll_pause = (ended - began) / _POLL_SHARE
 
     async def _read(self, feeds: list[Feed]) -> None:
         """Read what is new in the logs of some feeds, and tell whoever watches."""

@@ -112,17 +112,19 @@ class Hub(Resource, Watches):
 
     def written(self, target: Scope | MappedTask, outcome: Outcome) -> None:
         """Take note of a write that was acknowledged in this process."""
-        is_changed = any(result.status == "changed" for result in outcome.results)
         if isinstance(target, MappedTask):
-            if is_changed:
+            if _has_changed(outcome):
                 self.moved(target)
             return
-        scope = stored_scope(target)
-        feed = self._follower.feeds.get(scope)
-        if feed is not None and feed.position != outcome.revision:
-            self._follower.note([feed])
-        if is_changed and self._bell is not None:
-            self._bell.ring(scope)
+        follower = self._follower
+        if follower.is_resting:
+            follower.has_missed = True
+        else:
+            feed = follower.feeds.get(stored_scope(target))
+            if feed is not None and feed.position != outcome.revision:
+                follower.note((feed,))
+        if self._bell is not None and _has_changed(outcome):
+            self._bell.ring(stored_scope(target))
 
     def moved(self, target: MappedTask | Run | AssetScope) -> None:
         """Take note that every scope of a task or a run has moved, or that of an asset."""
@@ -280,6 +282,10 @@ class Hub(Resource, Watches):
         for watch in stalled:
             self._observer.watch_cut_off()
             watch.cut_off("slow")
+
+
+def _has_changed(outcome: Outcome) -> bool:
+    return any(result.status == "changed" for result in outcome.results)
 
 
 def _belongs(scope: Scope, target: MappedTask | Run | AssetScope) -> bool:
