@@ -42,15 +42,27 @@ class Survivors:
 
     def __init__(self) -> None:
         self._looks = 0
+        self._loop: asyncio.AbstractEventLoop | None = None
 
     def begin(self, loop: asyncio.AbstractEventLoop) -> None:
         """Do so as long as an event loop runs. A no-op the second time, and where the collector is off."""
         if gc.isenabled() and self._looked not in gc.callbacks:
             gc.callbacks.append(self._looked)
+            self._loop = loop
             loop.call_later(_ALL_SECONDS, self._look_at_all, loop)
 
+    def end(self) -> None:
+        """Leave everything to the collector again. A no-op if that is so."""
+        if self._looked in gc.callbacks:
+            gc.callbacks.remove(self._looked)
+            gc.unfreeze()
+
     def _looked(self, phase: str, info: Mapping[str, int]) -> None:
-        if phase == "stop":
+        if phase != "stop":
+            return
+        if self._loop is None or self._loop.is_closed():
+            self.end()
+        else:
             self._looks += 1
             gc.freeze()
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import importlib
 import logging
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, suppress
 from typing import Any
 
@@ -17,11 +18,21 @@ from starlette.applications import Starlette
 from starlette.routing import Mount
 
 from statemount.asgi import EnvironmentApp
+from statemount.collector import survivors
 from statemount.errors import ConfigurationError
 from statemount.web.middleware import StateMiddleware
 from tests.life.support import KEY, SECRET, WORKER, HostStore, Lifespan, client_of, make_state, round_trip
 
 pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture(autouse=True)
+def collector() -> Iterator[None]:
+    """Give the garbage collector back as it was: an app that is there alone in its process changes how it works."""
+    threshold = gc.get_threshold()
+    yield
+    survivors.end()
+    gc.set_threshold(*threshold)
 
 
 @pytest.fixture

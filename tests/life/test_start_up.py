@@ -189,11 +189,15 @@ async def main():
     await asyncio.sleep(0.7)
     assert is_there() is None
     assert not any(each is module for each in gc.get_objects())
-    gc.collect = None  # nothing is new: it is not called
+    collect, gc.collect = gc.collect, None  # nothing is new: it is not called
     await asyncio.sleep(0.7)
+    gc.collect = collect
 
 
 asyncio.run(main())
+gc.collect()
+assert gc.get_freeze_count() == 0, "there is no event loop any more"
+assert gc.callbacks == []
 """
 
 
