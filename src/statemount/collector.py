@@ -74,5 +74,5 @@ class Survivors:
         loop.call_later(_ALL_SECONDS, self._look_at_all, loop)
 
 
-survivors = Survivors()
+survivors: Survivors = Survivors()
 """Those of this process."""

@@ -403,15 +403,14 @@ async def test_writes_do_not_wake_what_waits_for_its_time(store: Store, monkeypa
 async def test_what_is_written_while_watching_rests_is_found(store: Store) -> None:
     """Scopes that are written to while watching has had its share of the time are found by the next question.
 
-    That is asked as soon as usual, also where other processes are heard and it would be asked rarely.
+    That is asked soon, also where it would be asked rarely, because other processes are heard.
     """
-    async with open_hub(store, poll=0.1) as hub:
+    async with open_hub(store, poll=RARELY) as hub:
         other = TaskScope("dag", "run", "other")
         watches = {scope: await hub.watch(scope) for scope in (TASK, other)}
         for watch in watches.values():
             await told(watch)
         follower = hub._follower
-        follower.poll_every(RARELY)
         follower._pace.spend(0.03)
         noted = await put(store, hub, TASK, "noted")
         await until(lambda: follower.is_resting)

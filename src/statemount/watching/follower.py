@@ -34,6 +34,7 @@ _LINES = 4096  # with so many lines
 _LINES_BEHIND = 256  # for one that is behind the others
 _READERS_BEHIND = 4  # at once
 _POLL_SHARE = 0.02  # of the time may be spent on asking for revisions
+_MISSED_SECONDS = 0.25  # from one question for revisions to the next, where something is known to have moved
 _RETRY_SECONDS = 1.0
 
 
@@ -62,7 +63,6 @@ class Follower:
         self._asked: dict[Feed, list[asyncio.Future[None]]] = {}
         self._moved: dict[Feed, None] = {}
         self._poll_seconds = poll_seconds
-        self._usual_poll_seconds = poll_seconds
         self._polled_at = self._loop.time()
         self._poll_pause = 0.0
         self.is_resting: bool = False
@@ -133,7 +133,7 @@ class Follower:
                 await self._wait()
 
     def _until_poll(self) -> float:
-        seconds = self._usual_poll_seconds if self.has_missed else self._poll_seconds
+        seconds = min(self._poll_seconds, _MISSED_SECONDS) if self.has_missed else self._poll_seconds
         return self._polled_at + max(seconds, self._poll_pause) - self._loop.time()
 
     async def _wait(self) -> None:
