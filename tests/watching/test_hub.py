@@ -411,11 +411,13 @@ async def test_what_is_written_while_watching_rests_is_found(store: Store) -> No
         for watch in watches.values():
             await told(watch)
         follower = hub._follower
-        follower._pace.spend(0.03)
+        follower._pace.spend(10.0)  # longer than any machine takes for two writes
         noted = await put(store, hub, TASK, "noted")
         await until(lambda: follower.is_resting)
         missed = await put(store, hub, other, "missed")
         assert follower.has_missed
+        follower._pace.spend(-10.0)
+        follower._wake()
         assert await told(watches[other]) == [("set", missed, "missed")]
         assert await told(watches[TASK]) == [("set", noted, "noted")]
         assert not follower.has_missed
