@@ -423,6 +423,20 @@ async def test_what_is_written_while_watching_rests_is_found(store: Store) -> No
         assert not follower.has_missed
 
 
+async def test_a_rest_is_over_soon_after_others_are_done(store: Store) -> None:
+    """What was spent while others wanted the event loop is paid at its price now, once they no longer do."""
+    async with open_hub(store) as hub:
+        watch = await hub.watch(TASK)
+        assert await told(watch) == [("ready", 0, None)]
+        pace = hub._follower._pace
+        for _ in range(100):
+            pace.waited(0.001)
+        pace.spend(0.7)
+        assert pace.rest() > PATIENCE
+        revision = await put(store, hub, TASK, "k")
+        assert await told(watch) == [("set", revision, "k")]
+
+
 class Counting(Observer):
     """Counts what it is told."""
 

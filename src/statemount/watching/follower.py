@@ -35,6 +35,7 @@ _LINES_BEHIND = 256  # for one that is behind the others
 _READERS_BEHIND = 4  # at once
 _POLL_SHARE = 0.02  # of the time may be spent on asking for revisions
 _MISSED_SECONDS = 0.25  # from one question for revisions to the next, where something is known to have moved
+_LOOK_SECONDS = 0.1  # while watching rests, from one look at how busy others are to the next
 _RETRY_SECONDS = 1.0
 
 
@@ -137,7 +138,7 @@ class Follower:
         return self._polled_at + max(seconds, self._poll_pause) - self._loop.time()
 
     async def _wait(self) -> None:
-        waits = [self._pace.rest()] if self._moved else []
+        waits = [min(self._pace.rest(), _LOOK_SECONDS)] if self._moved else []
         if self.feeds:
             waits.append(self._until_poll())
         self._waiter = self._loop.create_future()
@@ -145,6 +146,8 @@ class Follower:
         self.is_resting = bool(self._moved)
         try:
             await self._waiter
+            if self.is_resting:
+                await self.waker.look()
         finally:
             self.is_resting = False
             self._waiter = None

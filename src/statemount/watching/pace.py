@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 _BUSY_SECONDS = 0.0003
-_WEIGHT = 0.2
+_WEIGHT = 0.1
 
 
 class Pace:

@@ -43,6 +43,12 @@ class Waker:
             self._pace.waited(self._began - asked)
             self._pace.spend(time.perf_counter() - self._began)
 
+    async def look(self) -> None:
+        """See for how long others keep the event loop now, so that the pace is that of the time and not of the past."""
+        asked = time.perf_counter()
+        await asyncio.sleep(0)
+        self._pace.waited(time.perf_counter() - asked)
+
     def _begin(self) -> None:
         self._began = time.perf_counter()
 
