@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 from uuid import UUID
 
@@ -13,6 +14,8 @@ from statemount.interfaces import RouteSet
 from tests.auth.support import NOW, SECRET, TASK, Clock, accepts, identify, public_claims, signed, worker_claims
 
 pytestmark = pytest.mark.anyio
+
+DEEP = json.loads(300 * "[" + 300 * "]")
 
 
 @pytest.mark.parametrize(
@@ -50,6 +53,8 @@ async def test_spelling_of_the_subject(subject: str) -> None:
         {"exp": NOW - 9},
         {"iss": "anybody"},
         {"jti": ["odd"], "extra": {"nested": [1, None]}},
+        {"jti": "\ud800", "extra": DEEP},
+        {"extra": 10**400},
     ],
 )
 async def test_accepted_worker(changes: dict[str, Any]) -> None:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from statemount.errors import ForbiddenError, InvalidTokenError
@@ -26,8 +26,7 @@ _UUID = re.compile(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
+class Verdict(NamedTuple):
     """An identity, and when the claims that made it hold.
 
     Args:
@@ -66,7 +65,7 @@ class ClaimRules:
             InvalidTokenError: They are not accepted.
             ForbiddenError: They are good, but not for this route set.
         """
-        issued_at, not_before, expires_at = (_time(claims, name) for name in ("iat", "nbf", "exp"))
+        issued_at, not_before, expires_at = _time(claims, "iat"), _time(claims, "nbf"), _time(claims, "exp")
         if expires_at is None or (issued_at is None and route_set == "execution"):
             raise InvalidTokenError(f"the token has no {'exp' if expires_at is None else 'iat'}")
         self._check_parties(claims, route_set)
@@ -87,8 +86,9 @@ class ClaimRules:
     def _check_parties(self, claims: dict[str, Any], route_set: RouteSet) -> None:
         audience = claims.get("aud")
         named = audience if isinstance(audience, list) else [audience]
-        if not all(isinstance(name, str) for name in named):
-            raise InvalidTokenError("the token has no aud, or one that is not made of strings")
+        for name in named:
+            if not isinstance(name, str):
+                raise InvalidTokenError("the token has no aud, or one that is not made of strings")
         if self.audiences[route_set].isdisjoint(named):
             raise InvalidTokenError(f"the token is not for the audience of the {route_set} routes")
         if self.issuers is not None:
@@ -135,6 +135,6 @@ def _time(claims: dict[str, Any], name: str) -> float | None:
     if name not in claims:
         return None
     value = claims[name]
-    if type(value) not in (int, float) or not 0 <= value <= _LATEST:
+    if (type(value) is not int and type(value) is not float) or not 0 <= value <= _LATEST:
         raise InvalidTokenError(f"the token's {name} is not a time")
     return float(value)

@@ -40,7 +40,8 @@ class Identity:
 
     def __post_init__(self) -> None:
         text = "" if self.task_instance_id is None else str(self.task_instance_id)
-        object.__setattr__(self, "task_instance_text", text)
+        # One text instead of two, for thousands are remembered.
+        object.__setattr__(self, "task_instance_text", self.subject if self.subject == text else text)
 
     @property
     def credentials(self) -> Sequence[Credential]:
