@@ -57,7 +57,7 @@ class StoreStatements(ABC):
         history = (
             f"SELECT s.revision, s.log_trimmed, {line.format('c')} FROM {t.scope} s"
             f" LEFT JOIN (SELECT l.* FROM {t.change} l WHERE l.scope_id = {scope_id}"
-            " AND l.revision < ?{} ORDER BY l.revision DESC LIMIT ?) c ON c.scope_id = s.id"
+            " AND l.revision < ?{} ORDER BY l.revision DESC LIMIT ?) c ON true"
             " WHERE s.digest = ? ORDER BY c.revision DESC"
         )
         of_key = f"(l.{key} = ? OR l.{key} IS NULL)"

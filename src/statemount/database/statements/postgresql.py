@@ -19,8 +19,8 @@ class PostgreSQLStatements(StoreStatements):
 
     What the arrays name is looked up row by row in an index, whatever the planner thinks of how many rows a table has:
     of one that has grown since it was last analysed it thinks wrong, and would read the whole of it. A subquery with
-    ``OFFSET 0`` is such a look-up, for it is not merged with the rest; what is to be deleted is found so, and deleted
-    by its place (``ctid``).
+    ``OFFSET 0`` is such a look-up, for it is not merged with the rest, nor is one in NOT EXISTS; what is to be deleted
+    is found so, and deleted by its place (``ctid``).
     """
 
     def __init__(self, tables: TableNames) -> None:
@@ -53,8 +53,9 @@ class PostgreSQLStatements(StoreStatements):
             " ORDER BY s.id, c.revision"
         )
         self._find_scopes = (
-            f"SELECT s.digest, s.id FROM {t.scope} s WHERE s.digest = ANY ($1::bytea[]) AND NOT EXISTS"
-            f" (SELECT 1 FROM {t.dropped_run} d WHERE d.run_digest = s.run_digest AND d.expires_at > $2)"
+            "SELECT s.digest, s.id FROM unnest($1::bytea[]) AS p (digest)"
+            f" CROSS JOIN LATERAL {_scope(t, 'p.digest')} WHERE NOT EXISTS"
+            f" (SELECT 1 FROM {t.dropped_run} d WHERE d.run_digest = s.run_digest AND d.expires_at > $2 OFFSET 0)"
         )
         self._create_scopes = (
             f"INSERT INTO {t.scope} (kind, dag_id, run_id, task_id, map_index, asset_id, digest, run_digest,"
@@ -63,7 +64,7 @@ class PostgreSQLStatements(StoreStatements):
             " $7::bytea[], $8::bytea[], $9::bytea[], $10::bigint[], $11::bigint[]) AS n (kind, dag_id, run_id, task_id,"
             " map_index, asset_id, digest, run_digest, task_digest, revision, updated_at)"
             f" WHERE NOT EXISTS (SELECT 1 FROM {t.dropped_run} d WHERE d.run_digest = n.run_digest"
-            " AND d.expires_at > $12) ORDER BY n.digest ON CONFLICT (digest) DO NOTHING"
+            " AND d.expires_at > $12 OFFSET 0) ORDER BY n.digest ON CONFLICT (digest) DO NOTHING"
         )
         self._lock_scopes = (
             f"SELECT id, revision, updated_at, entries, size FROM {t.scope}"
