@@ -9,7 +9,7 @@ import pytest
 from statemount.model import AssetScope, Change
 from statemount.model import Scope as StoreScope
 from statemount.mount import StateMount
-from tests.processes.checks import check_log
+from tests.processes.checks import check_log, check_outcomes
 from tests.processes.load import CONTENDED_ASSETS, CONTENDED_TASK, Journal, write_all
 from tests.processes.serving import Process, serving
 from tests.processes.tables import Scope, read_scopes
@@ -31,8 +31,7 @@ async def test_mixed_writes(empty_database_url: str, tmp_path: Path) -> None:
         ports = [process.port for process in processes]
         await write_all(journal, ports, lambda: len(journal.writes) < WRITES, clients=CLIENTS)
     assert len(journal.writes) >= WRITES
-    assert journal.outcomes == {"done": len(journal.writes)}
-    assert [process.complaints for process in processes] == [[], []]
+    check_outcomes(journal, processes)
     scopes = await read_scopes(empty_database_url)
     check_log(journal, scopes, clients=CLIENTS)
     for place in [(CONTENDED_TASK, -1), *((name, None) for name in CONTENDED_ASSETS)]:
