@@ -118,8 +118,7 @@ Access = Literal["inlet", "outlet"]
 WriterKind = Literal["task", "watcher", "api"]
 
 
-@dataclass(frozen=True, slots=True)
-class Writer:
+class Writer(NamedTuple):
     """Who wrote: a task instance, a watcher (a trigger without a task instance) or somebody over the public API.
 
     Args:
