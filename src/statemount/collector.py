@@ -46,10 +46,12 @@ class Survivors:
 
     def begin(self, loop: asyncio.AbstractEventLoop) -> None:
         """Do so as long as an event loop runs. A no-op the second time, and where the collector is off."""
-        if gc.isenabled() and self._looked not in gc.callbacks:
+        if not gc.isenabled() or self._goes_on():
+            return
+        if self._looked not in gc.callbacks:
             gc.callbacks.append(self._looked)
-            self._loop = loop
-            loop.call_later(_ALL_SECONDS, self._look_at_all, loop)
+        self._loop = loop
+        loop.call_later(_ALL_SECONDS, self._look_at_all, loop)
 
     def end(self) -> None:
         """Leave everything to the collector again. A no-op if that is so."""
@@ -57,16 +59,21 @@ class Survivors:
             gc.callbacks.remove(self._looked)
             gc.unfreeze()
 
+    def _goes_on(self) -> bool:
+        return self._looked in gc.callbacks and self._loop is not None and not self._loop.is_closed()
+
     def _looked(self, phase: str, info: Mapping[str, int]) -> None:
         if phase != "stop":
             return
-        if self._loop is None or self._loop.is_closed():
-            self.end()
-        else:
+        if self._goes_on():
             self._looks += 1
             gc.freeze()
+        else:
+            self.end()
 
     def _look_at_all(self, loop: asyncio.AbstractEventLoop) -> None:
+        if loop is not self._loop or not self._goes_on():
+            return
         if self._looks:  # else nothing is new
             gc.unfreeze()
             gc.collect()

@@ -194,7 +194,14 @@ async def main():
     gc.collect = collect
 
 
+async def again():
+    collector.survivors.begin(asyncio.get_running_loop())
+    gc.collect(0)
+    assert gc.get_freeze_count() > 0
+
+
 asyncio.run(main())
+asyncio.run(again())  # whether or not the collector has seen that the first event loop is over
 gc.collect()
 assert gc.get_freeze_count() == 0, "there is no event loop any more"
 assert gc.callbacks == []
