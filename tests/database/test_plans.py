@@ -14,7 +14,7 @@ from statemount.database.query import Query, Row, Script, only
 from statemount.database.rows import ChangeRow, EntryRow, NewScope, Part, ScopeRow, WriteSet
 from statemount.database.schema import TableNames
 from statemount.database.statements import make_store_statements
-from statemount.database.statements.base import StoreStatements
+from statemount.database.statements.base import PartStatements, StoreStatements
 from statemount.database.statements.directory import DirectoryStatements
 from statemount.model import EntryColumn
 from tests.database.support import Outsider, ask, connected, outsider
@@ -48,7 +48,7 @@ def _queries(scope_ids: Sequence[int], statements: StoreStatements) -> Iterator[
     yield statements.read_by_digest([(digest, key) for digest in digests])
     for part in (Part(50), Part(50, prefix=b"key-1"), Part(50, after=key, keys_only=True)):
         yield statements.list_page(one, _LATER, part)
-        if statements.packs_parts:
+        if isinstance(statements, PartStatements):
             yield statements.list_columns([(digest, part) for digest in digests], _LATER, columns)
     yield statements.size_of(one)
     yield statements.changes(one, 1, 10)
@@ -159,7 +159,7 @@ def _postgresql_scans(rows: Sequence[Row]) -> list[str]:
 
 
 def _mysql_scans(rows: Sequence[Row]) -> list[str]:
-    # What has no possible keys is a table that the statement makes itself; of tombstones there are none here.
+    # What has no possible keys is a table that the statement makes itself; of tombstones (d) there are few here.
     return [f"{row[3]} of {row[2]}" for row in rows if row[3] in ("ALL", "index") and row[4] and row[2] != "d"]
 
 

@@ -12,6 +12,7 @@ from statemount.database.digests import scope_digest
 from statemount.database.query import only
 from statemount.database.rows import Part
 from statemount.database.schema import TableNames
+from statemount.database.statements.base import PartStatements
 from statemount.database.url import DatabaseUrl
 from statemount.model import ALL_COLUMNS, Columns, Entry, EntryColumn, Page, TaskScope, Writer
 from statemount.operations import Clear, Set
@@ -194,6 +195,6 @@ async def test_rows_of_ours_are_not_read_row_by_row(
             assert [entry.key for entry in page.entries] == keys[1:9]
             assert {entry.writer for entry in page.entries} == {writer}
             assert page.total == len(keys)
-            if store._statements.packs_parts:
+            if isinstance(store._statements, PartStatements):
                 page = await store.list(scope, limit=8, prefix="a", keys_only=True)
                 assert [entry.key for entry in page.entries] == ["a", "a b", "a/1"]

@@ -38,9 +38,6 @@ class StoreStatements(ABC):
         key: The name of the column, quoted where it has to be.
     """
 
-    packs_parts: bool = True
-    """Whether there are :meth:`list_columns` and :meth:`unpacked`."""
-
     _put_tombstone: str
 
     def __init__(self, tables: TableNames, style: Style, *, key: str = "key") -> None:
@@ -116,41 +113,6 @@ class StoreStatements(ABC):
         In the order of the keys. One row with a key of None where the page is empty; none where the scope does not
         exist.
         """
-
-    def list_columns(
-        self, wanted: Sequence[tuple[bytes, Part]], now: Timestamp, columns: frozenset[EntryColumn]
-    ) -> Query:
-        """Rows: the number of the wanted part, from 0 on, the scope's revision, and what else :meth:`unpacked` takes.
-
-        None of a scope that does not exist.
-
-        Args:
-            wanted: Scopes and parts that are all ranged, or all not.
-        """
-        raise NotImplementedError
-
-    def unpacked(self, row: Row, columns: frozenset[EntryColumn]) -> EntryColumns:
-        """Return the columns that a row of :meth:`list_columns` holds.
-
-        Raises:
-            UnpackableError: It does not hold them as they are.
-        """
-        raise NotImplementedError
-
-    def list_whole(
-        self, digests: Sequence[bytes], now: Timestamp, entries: int, size: int, columns: frozenset[EntryColumn]
-    ) -> Query:
-        """Rows: what :meth:`unpacked_whole` takes, of every live entry of each scope.
-
-        None of a scope that has no live entry, or more entries or bytes than this, expired ones included.
-        """
-        raise NotImplementedError
-
-    def unpacked_whole(
-        self, rows: Sequence[Row], columns: frozenset[EntryColumn]
-    ) -> Iterator[tuple[bytes, EntryColumns]]:
-        """Give digest and columns of each scope of :meth:`list_whole` that the rows hold as it is."""
-        raise NotImplementedError
 
     def size_of(self, digest: bytes) -> Query:
         """Rows: how many entries a scope has, expired ones included; none where the scope does not exist."""
@@ -313,3 +275,46 @@ class StoreStatements(ABC):
     def ping(self) -> Query:
         """Touch the schema. Rows: any."""
         return Query(self._ping)
+
+
+class PartStatements(ABC):
+    """Statements that give a part of a scope as one row, for databases to which this costs less than its rows do."""
+
+    @abstractmethod
+    def list_columns(
+        self, wanted: Sequence[tuple[bytes, Part]], now: Timestamp, columns: frozenset[EntryColumn]
+    ) -> Query:
+        """Rows: the number of the wanted part, from 0 on, the scope's revision, and what else :meth:`unpacked` takes.
+
+        None of a scope that does not exist.
+
+        Args:
+            wanted: Scopes and parts that are all ranged, or all not.
+        """
+
+    @abstractmethod
+    def unpacked(self, row: Row, columns: frozenset[EntryColumn]) -> EntryColumns:
+        """Return the columns that a row of :meth:`list_columns` holds.
+
+        Raises:
+            UnpackableError: It does not hold them as they are.
+        """
+
+
+class WholeStatements(ABC):
+    """Statements that give all of small scopes, with neither a count of their entries nor an order asked for."""
+
+    @abstractmethod
+    def list_whole(
+        self, digests: Sequence[bytes], now: Timestamp, entries: int, size: int, columns: frozenset[EntryColumn]
+    ) -> Query:
+        """Rows: what :meth:`unpacked_whole` takes, of every live entry of each scope.
+
+        None of a scope that has no live entry, or more entries or bytes than this, expired ones included.
+        """
+
+    @abstractmethod
+    def unpacked_whole(
+        self, rows: Sequence[Row], columns: frozenset[EntryColumn]
+    ) -> Iterator[tuple[bytes, EntryColumns]]:
+        """Give digest and columns of each scope of :meth:`list_whole` that the rows hold as it is."""

@@ -13,7 +13,7 @@ from itertools import chain
 from statemount.database.query import Query, Row, Script
 from statemount.database.rows import EntryColumns, NewScope, Part, WriteSet
 from statemount.database.schema import TableNames
-from statemount.database.statements.base import StoreStatements, page_statements
+from statemount.database.statements.base import StoreStatements, WholeStatements, page_statements
 from statemount.database.statements.columns import UnpackableError, columns_of, decoded, names_of, wanted_of
 from statemount.database.statements.styles import percent
 from statemount.model import EntryColumn, Timestamp
@@ -47,10 +47,11 @@ def _items(head: str, tail: str) -> Callable[[int], str]:
     return _sized(head + " (", "%s", "%s", ", ", ")" + tail)
 
 
-class MySQLStatements(StoreStatements):
-    """Statements for ``asyncmy``."""
+class MySQLStatements(StoreStatements, WholeStatements):
+    """Statements for ``asyncmy``.
 
-    packs_parts = False  # a text of many rows is a table on the disk to this server, which costs it more than rows do
+    They give no part as one row: a text of many rows is a table on the disk to this server, which costs it more.
+    """
 
     def __init__(self, tables: TableNames) -> None:
         super().__init__(tables, percent, key="`key`")

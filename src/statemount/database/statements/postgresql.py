@@ -8,13 +8,13 @@ from functools import cache
 from statemount.database.query import Query, Row, Script
 from statemount.database.rows import EntryColumns, NewScope, Part, ScopeRow, WriteSet
 from statemount.database.schema import TableNames
-from statemount.database.statements.base import StoreStatements, page_statements
+from statemount.database.statements.base import PartStatements, StoreStatements, page_statements
 from statemount.database.statements.columns import MOST_BYTES, UnpackableError, columns_of, decoded, names_of, wanted_of
 from statemount.database.statements.styles import numbered
 from statemount.model import EntryColumn, Timestamp
 
 
-class PostgreSQLStatements(StoreStatements):
+class PostgreSQLStatements(StoreStatements, PartStatements):
     """Each statement takes arrays, so that its text is the same for one row and for many.
 
     What the arrays name is looked up row by row in an index, whatever the planner thinks of how many rows a table has:

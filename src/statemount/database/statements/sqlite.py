@@ -10,7 +10,7 @@ from typing import Any
 from statemount.database.query import Query, Row, Script
 from statemount.database.rows import ChangeRow, EntryColumns, EntryRow, NewScope, Part, WriteSet
 from statemount.database.schema import TableNames
-from statemount.database.statements.base import StoreStatements, page_statements
+from statemount.database.statements.base import PartStatements, StoreStatements, WholeStatements, page_statements
 from statemount.database.statements.columns import MOST_BYTES, UnpackableError, columns_of, names_of, wanted_of
 from statemount.database.statements.packed import (
     FIELD,
@@ -27,7 +27,7 @@ from statemount.database.statements.styles import qmark
 from statemount.model import EntryColumn, Timestamp
 
 
-class SQLiteStatements(StoreStatements):
+class SQLiteStatements(StoreStatements, PartStatements, WholeStatements):
     """What many requests need at once is few statements of few rows; the rest is small ones, run one by one."""
 
     def __init__(self, tables: TableNames) -> None:
