@@ -6,8 +6,6 @@ import json
 from functools import lru_cache
 from json.encoder import encode_basestring_ascii
 
-from pydantic_core import from_json
-
 from statemount.model import Writer
 
 
@@ -30,14 +28,10 @@ def read_writer(text: str | None) -> Writer | None:
     if text is None:
         return None
     try:
-        return Writer(**from_json(text))
-    except (ValueError, TypeError):
-        return _read_unusual(text)
-
-
-def _read_unusual(text: str) -> Writer | None:
-    """Return the writer of a text that pydantic does not read, if json does: with half a surrogate, for example."""
-    try:
-        return Writer(**json.loads(text))
+        fields, end = _decode(text)
+        return Writer(**(fields if end == len(text) else json.loads(text)))
     except (ValueError, TypeError):
         return None
+
+
+_decode = json.JSONDecoder().raw_decode  # json.loads looks for blanks around the object, which we do not write
