@@ -92,7 +92,17 @@ def _refuse(constant: str) -> NoReturn:
     raise ValueError(constant)
 
 
-_read = json.JSONDecoder(parse_constant=_refuse).decode  # json.loads would make one for every call
+_decoder = json.JSONDecoder(parse_constant=_refuse)  # json.loads would make one for every call
+
+
+def _read(text: str) -> Any:
+    """Decode as the decoder does, which looks for blanks around the value first: there are none most of the time."""
+    if text[:1] == "{":
+        value, end = _decoder.raw_decode(text)
+        if end == len(text):
+            return value
+    return _decoder.decode(text)
+
 
 # The last character of a segment has bits to spare. They must be zero: one token would have several spellings.
 _LAST = (None, b"", b"AQgw", b"AEIMQUYcgkosw048")
