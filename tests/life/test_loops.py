@@ -223,6 +223,7 @@ def test_an_interrupted_process_closes_what_is_open() -> None:
     output = run_script(
         """
         import signal
+        signal.signal(signal.SIGINT, signal.default_int_handler)  # in the background it is ignored
         diary = []
         state = make_state(store=HostStore(diary))
 
