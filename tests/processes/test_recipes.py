@@ -45,7 +45,7 @@ async def server(database_url: str, tmp_path: Path) -> AsyncIterator[Process]:
 async def events_after_kills(server: Process, directory: Path, recipe: str, kills: int = KILLS) -> list[Event]:
     """Let workers follow a recipe and kill them; return their journal."""
     ti_id = uuid4()
-    claims = {"dag_id": "dag", "run_id": "run", "task_id": "task", "map_index": -1, "outlets": [ASSET]}
+    claims = {"dag_id": "dag", "run_id": str(ti_id), "task_id": "task", "map_index": -1, "outlets": [ASSET]}
     token = JWTAuth(secret=SECRET).tokens.worker(ti_id, lifetime=86_400, claims=claims)
     url = f"http://127.0.0.1:{server.port}"
     plan = Plan(recipe, url, token, str(ti_id), ASSET, kills, os.fspath(directory / "journal"))

@@ -62,6 +62,24 @@ def test_pace_of_an_idle_loop() -> None:
     assert pace.rest() == pytest.approx(2.5)
 
 
+def test_looks_at_an_event_loop() -> None:
+    """It is idle where nobody has wanted it for many looks in a row, however busy it was before."""
+    clock = Seconds()
+    pace = Pace(share=0.1, burst=0.5, clock=clock)
+    pace.spend(0.75)
+    for _ in range(10):
+        for _ in range(19):
+            pace.looked(0.0)
+        pace.looked(0.001)
+    assert pace.rest() == pytest.approx(2.5)
+    for _ in range(20):
+        pace.looked(0.0)
+    assert pace.rest() == pytest.approx(0.25)
+    pace.waited(0.01)
+    pace.looked(0.0)
+    assert pace.rest() == pytest.approx(2.5)
+
+
 def test_wheel() -> None:
     """In one round each watch has one turn, as long as it is there."""
     chosen = iter([0, 3, 3])

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 _BUSY_SECONDS = 0.0003
-_WEIGHT = 0.1
+_WEIGHT = 0.2
+_IDLE_LOOKS = 20
 
 
 class Pace:
@@ -26,6 +27,7 @@ class Pace:
         self._credit = burst
         self._at = clock()
         self._waited = 0.0
+        self._idle_looks = 0
 
     def spend(self, seconds: float) -> None:
         """Take note of work that was done."""
@@ -34,8 +36,22 @@ class Pace:
 
     def waited(self, seconds: float) -> None:
         """Take note of how long others kept the event loop, when there was work to be done at once."""
+        self._idle_looks = 0
+        self._take_in(self._waited + _WEIGHT * (seconds - self._waited))
+
+    def looked(self, seconds: float) -> None:
+        """Take note of how long others kept the event loop, when nothing was done.
+
+        Only many such looks in a row at which nobody wanted it say that it is idle: while writes wait for the disk
+        together, everybody does.
+        """
+        self._idle_looks = self._idle_looks + 1 if seconds < _BUSY_SECONDS else 0
+        if self._idle_looks >= _IDLE_LOOKS:
+            self._take_in(0.0)
+
+    def _take_in(self, waited: float) -> None:
         self._earn()
-        self._waited += _WEIGHT * (seconds - self._waited)
+        self._waited = waited
         idle = max(0.0, 1.0 - self._waited / _BUSY_SECONDS)
         self._share = self._least + (1.0 - self._least) * idle
 

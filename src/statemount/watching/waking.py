@@ -47,7 +47,7 @@ class Waker:
         """See for how long others keep the event loop now, so that the pace is that of the time and not of the past."""
         asked = time.perf_counter()
         await asyncio.sleep(0)
-        self._pace.waited(time.perf_counter() - asked)
+        self._pace.looked(time.perf_counter() - asked)
 
     def _begin(self) -> None:
         self._began = time.perf_counter()
