@@ -135,6 +135,6 @@ def _time(claims: dict[str, Any], name: str) -> float | None:
     if name not in claims:
         return None
     value = claims[name]
-    if (type(value) is not int and type(value) is not float) or not 0 <= value <= _LATEST:
+    if type(value) not in (int, float) or not 0 <= value <= _LATEST:
         raise InvalidTokenError(f"the token's {name} is not a time")
     return float(value)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from functools import lru_cache
 from json.encoder import encode_basestring_ascii
 
+from statemount.json_values import load_json
 from statemount.model import Writer
 
 
@@ -28,10 +28,6 @@ def read_writer(text: str | None) -> Writer | None:
     if text is None:
         return None
     try:
-        fields, end = _decode(text)
-        return Writer(**(fields if end == len(text) else json.loads(text)))
+        return Writer(**load_json(text))
     except (ValueError, TypeError):
         return None
-
-
-_decode = json.JSONDecoder().raw_decode  # json.loads looks for blanks around the object, which we do not write
